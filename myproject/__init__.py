@@ -1,0 +1,1 @@
+"""The demonstration site: small, and with what real sites need."""

@@ -1,0 +1,1 @@
+"""Pages that are kept in the database and written in the admin."""

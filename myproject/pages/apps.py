@@ -1,0 +1,7 @@
+"""The configuration of the pages."""
+
+from django.apps import AppConfig
+
+
+class PagesConfig(AppConfig):
+    name = "myproject.pages"
