@@ -1,0 +1,255 @@
+"""What the names in a function's source stand for, without running it.
+
+Names are resolved to run-time objects where they lead to one (globals, closures, modules,
+attributes of classes), and to the expressions that were assigned to them where they are local.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import sys
+from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING
+
+from django.utils import functional
+
+from deploytool.project.definitions import (
+    FunctionNode,
+    cells,
+    class_attribute,
+    function_node,
+    is_a,
+    own_attribute,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# Steps from a name to what it stands for before giving up.
+_FUEL = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """The value of a parameter: known only where the function is called."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Some instance of a class; ``after`` is the class that ``super()`` starts behind."""
+
+    cls: type
+    after: type | None = None
+
+    def attribute(self, name: str) -> object:
+        """What its class has under ``name``, unbound, None if nothing."""
+        mro = self.cls.__mro__
+        start = mro.index(self.after) + 1 if self.after in mro else 0
+        return next((base.__dict__[name] for base in mro[start:] if name in base.__dict__), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A function whose first argument is already given: a method of ``owner``."""
+
+    function: FunctionType
+    owner: type
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A function defined inside the one that is read."""
+
+    node: FunctionNode
+
+
+def functions_of(value: object) -> Iterator[FunctionType]:
+    """The functions behind a function, method, descriptor or partial: outermost first,
+    then those that they wrap."""
+    for _ in range(_FUEL):
+        if is_a(value, staticmethod) or is_a(value, classmethod) or is_a(value, MethodType):
+            value = value.__func__
+        elif is_a(value, property):
+            value = value.fget
+        elif is_a(value, functools.partial) or is_a(value, functools.cached_property):
+            value = value.func
+        elif is_a(value, functional.cached_property):
+            value = own_attribute(value, "real_func")
+        elif is_a(value, FunctionType):
+            yield value
+            value = value.__dict__.get("__wrapped__")
+        elif is_a(value, type):
+            return
+        else:
+            value = own_attribute(value, "__wrapped__")
+
+
+def local_module(name: str, namespace: Mapping[str, object]) -> ModuleType | None:
+    """The loaded module that an import inside a function means by ``name``, if any."""
+    package = str(namespace.get("__package__") or "")
+    while True:
+        found = sys.modules.get(f"{package}.{name}" if package else name)
+        if is_a(found, ModuleType) or not package:
+            return found
+        package = package.rpartition(".")[0]
+
+
+class Scope:
+    """The names of one function, as its body sees them.
+
+    Functions defined inside share the names of the one around them: close enough, as the
+    question is what an expression is likely to be.
+    """
+
+    def __init__(self, function: FunctionType, owner: type | None) -> None:
+        self.function = function
+        self.owner = owner
+        self.node = function_node(function.__code__)
+        self.parameters: list[str] = []
+        self._closure = cells(function)
+        self._assigned: dict[str, list[tuple[tuple[int, int], ast.expr]]] = {}
+        self._objects: dict[str, object] = {}
+        self.body: list[ast.AST] = []
+        if self.node is not None:
+            arguments = self.node.args
+            self.parameters = [arg.arg for arg in (*arguments.posonlyargs, *arguments.args)]
+            keywords = [arg.arg for arg in arguments.kwonlyargs]
+            self._objects = {name: Parameter(name) for name in (*self.parameters, *keywords)}
+            if owner is not None and self.parameters and not self._is_static():
+                self._objects[self.parameters.pop(0)] = Instance(owner)
+            statements = self.node.body if isinstance(self.node.body, list) else [self.node.body]
+            self.body = [node for each in statements for node in ast.walk(each)]
+            for node in self.body:
+                self._note(node)
+
+    def _is_static(self) -> bool:
+        name = self.function.__name__
+        return self.owner is not None and is_a(class_attribute(self.owner, name), staticmethod)
+
+    def _note(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                self._assign(target, node.value, node)
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            self._assign(node.optional_vars, node.context_expr, node.context_expr)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self._objects[node.name] = Local(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self._import(node)
+
+    def _assign(
+        self, target: ast.expr, value: ast.expr | None, statement: ast.expr | ast.stmt
+    ) -> None:
+        if isinstance(target, ast.Name) and value is not None:
+            end = (statement.end_lineno or 0, statement.end_col_offset or 0)
+            self._assigned.setdefault(target.id, []).append((end, value))
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        namespace = self.function.__globals__
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                shown = alias.asname or alias.name.partition(".")[0]
+                self._objects[shown] = sys.modules.get(alias.name if alias.asname else shown)
+                continue
+            module = local_module(node.module or "", namespace) if node.module else None
+            if module is None:  # from . import name
+                found: object = local_module(alias.name, namespace)
+            else:
+                found = vars(module).get(
+                    alias.name, local_module(f"{node.module}.{alias.name}", namespace)
+                )
+            self._objects[alias.asname or alias.name] = found
+
+    def sources(self, node: ast.expr) -> list[ast.expr]:
+        """The expressions that one takes its value from: what was last assigned to a local
+        variable above its place, the branches of a condition, what is awaited."""
+        if isinstance(node, ast.Await | ast.NamedExpr):
+            return [node.value]
+        if isinstance(node, ast.IfExp):
+            return [node.body, node.orelse]
+        if isinstance(node, ast.BoolOp):
+            return node.values
+        if isinstance(node, ast.Name):
+            place = (node.lineno, node.col_offset)
+            before = [value for end, value in self._assigned.get(node.id, ()) if end <= place]
+            return before[-1:]
+        return []
+
+    def resolve(self, node: ast.expr, fuel: int = _FUEL) -> object:
+        """What an expression stands for: a run-time object, or one of this module's
+        classes; None where it cannot be told."""
+        if fuel == 0:
+            return None
+        sources = self.sources(node)
+        if sources:
+            found = (self.resolve(each, fuel - 1) for each in sources)
+            return next((each for each in found if each is not None), None)
+        if isinstance(node, ast.Attribute):
+            return attribute(self.resolve(node.value, fuel - 1), node.attr)
+        if isinstance(node, ast.Call):
+            return self._call(node, fuel)
+        if isinstance(node, ast.Name):
+            return self._name(node.id)
+        return Local(node) if isinstance(node, ast.Lambda) else None
+
+    def _name(self, name: str) -> object:
+        for namespace in (self._objects, self._closure, self.function.__globals__):
+            if name in namespace:
+                return namespace[name]
+        return getattr(builtins, name, None)
+
+    def _call(self, node: ast.Call, fuel: int) -> object:
+        if isinstance(node.func, ast.Name) and node.func.id == "super" and self.owner is not None:
+            return Instance(self.owner, after=self._defining_class())
+        called = self.resolve(node.func, fuel - 1)
+        if node.args and _is_transparent(called):
+            return self.resolve(node.args[0], fuel - 1)
+        return Instance(called) if is_a(called, type) else None
+
+    def _defining_class(self) -> type | None:
+        found = self._closure.get("__class__")  # what super() without arguments uses
+        return found if isinstance(found, type) else self.owner
+
+
+def _is_transparent(called: object) -> bool:
+    """Whether the result of a call is called as its first argument would be."""
+    if called is functools.partial:
+        return True
+    # asgiref's two, and channels' database_sync_to_async
+    return is_a(called, FunctionType) and called.__name__.endswith(
+        ("sync_to_async", "async_to_sync")
+    )
+
+
+def attribute(base: object, name: str) -> object:
+    """What ``base.name`` stands for, without running a descriptor."""
+    if is_a(base, ModuleType):
+        return vars(base).get(name)
+    if is_a(base, Instance):
+        return _bind(base.attribute(name), base.cls, of_class=False)
+    if is_a(base, type):
+        return _bind(class_attribute(base, name), base, of_class=True)
+    if base is None or is_a(base, Parameter) or is_a(base, Local) or is_a(base, Bound):
+        return None
+    own = own_attribute(base, name)
+    if own is not None:
+        return own
+    return _bind(class_attribute(type(base), name), type(base), of_class=False)
+
+
+def _bind(found: object, owner: type, *, of_class: bool) -> object:
+    if is_a(found, staticmethod):
+        return found.__func__
+    functions = list(functions_of(found))
+    if not functions or is_a(found, functools.partial):
+        return found
+    if is_a(found, FunctionType) and of_class:
+        return found
+    if is_a(found, property) or type(found).__name__ == "cached_property":
+        return found
+    return Bound(functions[-1], owner)

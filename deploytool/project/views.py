@@ -1,0 +1,121 @@
+"""The views of a project: every route of its resolved URLconf, and how each is called.
+
+The URLconf is walked as Django resolved it, so that includes, prefixes and third-party
+routes are all there. ``mode`` is asked of the very callable that Django calls; the
+decorators around it are taken off only to say which function or class it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.urls import URLResolver, get_resolver
+
+from deploytool.project.callbacks import unwrap
+from deploytool.project.definitions import dotted, location_of
+from deploytool.project.facts import Failure, View, Views
+from deploytool.project.source import failure
+from deploytool.project.streaming import StreamReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def inspect_views(base_dir: str) -> Views:
+    """Every route of ``settings.ROOT_URLCONF``.
+
+    Where a part of the URLconf cannot be walked, ``error`` says why and ``views`` holds
+    the routes of the other parts; where its import fails there are none.
+    """
+    urlconf: object = getattr(settings, "ROOT_URLCONF", None)
+    if not urlconf:
+        error = Failure("ImproperlyConfigured", "settings.ROOT_URLCONF is not set")
+        return Views(urlconf=None, error=error)
+    name = urlconf if isinstance(urlconf, str) else str(getattr(urlconf, "__name__", urlconf))
+    walk = _Walk(base_dir)
+    try:
+        resolver = get_resolver()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        return Views(urlconf=name, error=failure(raised, base_dir))
+    walk.resolver(resolver, "", ())
+    return Views(urlconf=name, views=tuple(walk.views), error=walk.error)
+
+
+class _Walk:
+    """One walk through a URLconf: the views met, and the first part that failed."""
+
+    def __init__(self, base_dir: str) -> None:
+        self.views: list[View] = []
+        self.error: Failure | None = None
+        self._base_dir = base_dir
+        self._streams = StreamReader()
+        self._open: list[object] = []
+
+    def resolver(self, resolver: URLResolver, prefix: str, namespaces: tuple[str, ...]) -> None:
+        """Take the routes of a resolver, whose own pattern is already in ``prefix``."""
+        if any(resolver is outer for outer in self._open):
+            return  # a URLconf that includes itself has no end
+        try:
+            # The import of a nested URLconf may happen only here, and may do anything.
+            patterns: Iterable[object] = list(resolver.url_patterns)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:
+            self._failed(failure(raised, self._base_dir))
+            return
+        self._open.append(resolver)
+        for pattern in patterns:
+            try:
+                self._pattern(pattern, prefix, namespaces)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as raised:
+                self._failed(failure(raised, self._base_dir))
+        self._open.pop()
+
+    def _failed(self, error: Failure) -> None:
+        self.error = self.error or error
+
+    def _pattern(self, pattern: object, prefix: str, namespaces: tuple[str, ...]) -> None:
+        if not hasattr(pattern, "pattern"):
+            raise TypeError(
+                f"{pattern!r} in the URLconf is neither a path(), a re_path() nor an include()"
+            )
+        route = _join(prefix, str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            inner = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
+            self.resolver(pattern, route, inner)
+            return
+        name = getattr(pattern, "name", None)
+        shown = ":".join((*namespaces, str(name))) if name else None
+        self.views.append(self._view(route, shown, getattr(pattern, "callback", None)))
+
+    def _view(self, route: str, name: str | None, callback: object) -> View:
+        mode: Literal["sync", "async"] = "sync"
+        try:
+            # The question that BaseHandler asks before it calls the view.
+            mode = "async" if iscoroutinefunction(callback) else "sync"
+            found = unwrap(callback)
+            streaming = self._streams.read(found)
+            return View(
+                route=route,
+                view=dotted(found.subject),
+                mode=mode,
+                kind=found.kind,
+                name=name,
+                streaming=streaming.iterator,
+                event_stream=streaming.event_stream,
+                location=location_of(found.subject, self._base_dir),
+            )
+        except Exception:  # an object that answers attribute access with errors is still a route
+            cls = type(callback)
+            return View(route, f"{cls.__module__}.{cls.__qualname__}", mode, name=name)
+
+
+def _join(prefix: str, route: str) -> str:
+    """Two parts of a route, joined as ``ResolverMatch.route`` shows them."""
+    return prefix + route.removeprefix("^") if prefix else route
