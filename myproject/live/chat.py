@@ -32,7 +32,7 @@ class RefusedError(ValueError):
 def name_guest(session: SessionBase, name: str | None = None) -> None:
     """Keep a guest's name in the session; without one, the first visit gets a number."""
     if name or _KEY not in session:
-        session[_KEY] = name or f"Guest {secrets.randbelow(9000) + 1000}"
+        session[_KEY] = name or f"Visitor {secrets.randbelow(9000) + 1000}"
 
 
 def visitor_name(user: AbstractBaseUser | AnonymousUser, session: SessionBase) -> str:
