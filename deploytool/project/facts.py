@@ -8,7 +8,10 @@ made of dataclasses, tuples, strings and numbers, so that it serialises to JSON 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from deploytool.conf import Conf
 
 Interface = Literal["wsgi", "asgi"]
 
@@ -269,6 +272,7 @@ class Services:
 class Machine:
     """The machine, as this process really has it.
 
+    ``executable`` is this Python, which servers are started with.
     ``cpus`` is what the affinity mask and the cgroup quota leave (a fraction where the
     quota is one); ``memory`` in bytes, the lowest of physical memory and cgroup limits,
     None where the platform does not say. ``cpus_evidence`` and ``memory_evidence`` name
@@ -278,6 +282,7 @@ class Machine:
     """
 
     system: Literal["linux", "macos", "windows", "other"]
+    executable: str
     python: str
     django: str
     cpus: float
@@ -299,7 +304,8 @@ class Project:
 
     ``base_dir`` is the directory that the project's packages are imported from;
     ``import_path`` those entries of ``sys.path`` that a server needs to import the same
-    modules. ``production`` is ``not settings.DEBUG``.
+    modules. ``conf`` is what ``settings.DEPLOYTOOL`` states and ``environment`` those
+    environment variables that say how to serve (``PORT``, ``WEB_CONCURRENCY``, …).
     """
 
     settings_module: str | None
@@ -313,3 +319,5 @@ class Project:
     views: Views
     services: Services
     machine: Machine
+    conf: Conf
+    environment: tuple[tuple[str, str], ...] = ()

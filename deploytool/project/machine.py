@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def inspect_machine(distributions: Iterable[str], root: Path = Path("/")) -> Mac
     )
     return Machine(
         system=system,
+        executable=sys.executable,
         python=platform.python_version(),
         django=django.get_version(),
         cpus=cpus,

@@ -1,0 +1,101 @@
+"""What ``runserver_gateway`` says and makes sure of before the server takes over."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from django.core import checks
+from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.exceptions import BadMigrationError, NodeNotFoundError
+from django.db.migrations.executor import MigrationExecutor
+
+from deploytool.reports.text import server_title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploytool.plan import Plan
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, as an argparse type."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def summary(plan: Plan) -> str:
+    """Interface, server, workers and bind, and why: the block shown before the server starts."""
+    interface = plan.decision("interface")
+    why = f"{plan.interface.upper()}: {interface.reason}"
+    if interface.evidence:
+        why += f" ({interface.evidence[0]})"
+    workers = f"{plan.workers} worker" + ("s" if plan.workers > 1 else "")
+    if plan.threads:
+        workers += f" of {plan.threads} threads"
+    parts = [server_title(plan), workers]
+    if plan.reload:
+        parts.append("reloading")
+    state = "on" if plan.mode == "development" else "off"
+    parts.append(f"{plan.mode} (DEBUG is {state})")
+    lines = [why, ", ".join(parts), plan.address.url("https" if plan.certfile else "http")]
+    lines += [f"Note: {note}" for note in plan.notes]
+    return "\n".join(lines)
+
+
+def require_runnable(plan: Plan) -> None:
+    """Raise CommandError with every problem that would make all requests fail."""
+    if plan.problems:
+        raise CommandError("\n".join(str(problem) for problem in plan.problems))
+
+
+def require_checked(plan: Plan) -> str:
+    """Run Django's checks; what else they found, in production as one line.
+
+    Raises CommandError for findings of level ERROR and above, and for a check that crashes.
+    """
+    production = plan.mode == "production"
+    try:
+        found = checks.run_checks(include_deployment_checks=production)
+    except Exception as error:
+        raise CommandError(
+            f"Django's checks could not run: {type(error).__name__}: {error}\n"
+            "manage.py check shows where; --skip-checks starts without them."
+        ) from error
+    found = [message for message in found if not message.is_silenced()]
+    if errors := [message for message in found if message.is_serious()]:
+        listed = "\n".join(str(message) for message in errors)
+        raise CommandError(f"Django's checks found errors:\n{listed}\n--skip-checks ignores them.")
+    rest = [message for message in found if message.level >= checks.WARNING]
+    if not production:
+        return "\n".join(str(message) for message in rest)
+    if not rest:
+        return ""
+    findings = "1 finding" if len(rest) == 1 else f"{len(rest)} findings"
+    return f"{findings} about production settings: manage.py check --deploy shows them."
+
+
+def unapplied_migrations() -> str:
+    """A line that names the apps whose migrations are not applied, empty where all are."""
+    try:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return f"The database does not answer: {str(error).strip()}"
+    except (BadMigrationError, NodeNotFoundError) as error:
+        return f"The migrations cannot be read: {error}"
+    except Exception:  # no default database, or one that has no migrations
+        return ""
+    apps = sorted({migration.app_label for migration, _ in plan})
+    return f"Migrations are not applied ({', '.join(apps)}): manage.py migrate" if apps else ""
+
+
+def before_start(plan: Plan, *, skip_checks: bool) -> Iterator[str]:
+    """Make sure that ``plan`` can be run; yields what is worth a line on the way."""
+    require_runnable(plan)
+    if not skip_checks:
+        yield require_checked(plan)
+    if plan.mode == "development":
+        yield unapplied_migrations()

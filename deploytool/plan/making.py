@@ -1,0 +1,148 @@
+"""The whole plan, from the decisions: what ``make_plan()`` does."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from deploytool.plan.context import Context
+from deploytool.plan.data import Options, Plan, Problem
+from deploytool.plan.interface import decide_interface, needs_of, websocket_routes
+from deploytool.plan.options import decide_options
+from deploytool.plan.server import decide_server
+from deploytool.servers import SERVERS, server_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deploytool.project.facts import EntryPoint, Interface, Project
+
+
+def make_plan(project: Project, options: Options | None = None) -> Plan:
+    """Decide how ``project`` should be served.
+
+    Raises PlanError for options that contradict each other or that the server does not
+    have, such as ``--interface wsgi --server daphne`` or ``--workers 2`` with Daphne.
+    """
+    options = options or Options()
+    interface_decision = decide_interface(project, options)
+    interface: Interface = "asgi" if interface_decision.value == "asgi" else "wsgi"
+    needs = needs_of(project, interface)
+    server_decision, rejected, server_problems = decide_server(project, options, needs)
+    server = (
+        server_named(str(server_decision.value))
+        if server_decision.value
+        # Without a server the options are those of the one to install.
+        else next(server for server in SERVERS if interface in server.interfaces)
+    )
+    entry = _entry(project, interface)
+    decided = decide_options(Context(project, options, interface, server, needs))
+    values: dict[str, Any] = {decision.name: decision.value for decision in decided}
+    plan = Plan(
+        mode="development" if project.debug else "production",
+        interface=interface,
+        server=server.name if server_decision.value else None,
+        server_version=project.machine.version(server.distribution),
+        application=entry.application if entry.status != "missing" else None,
+        http2=bool(project.conf.http2),
+        certfile=project.conf.certfile,
+        keyfile=project.conf.keyfile,
+        watch=project.import_path,
+        decisions=(interface_decision, server_decision, *decided),
+        rejected=rejected,
+        problems=(*_entry_problems(entry), *server_problems, *_request_problems(project)),
+        notes=tuple(_notes(project, interface)),
+        **values,
+    )
+    if plan.server is None or plan.application is None:
+        return plan
+    return replace(plan, argv=_argv(plan, options, project), env=_env(plan, project))
+
+
+def _entry(project: Project, interface: Interface) -> EntryPoint:
+    return project.entrypoints.asgi if interface == "asgi" else project.entrypoints.wsgi
+
+
+def _argv(plan: Plan, options: Options, project: Project) -> tuple[str, ...]:
+    """The command line: this Python, the server's module, its options, the application."""
+    server = server_named(str(plan.server))
+    application = str(plan.application)
+    modules = [server.module]
+    if plan.mode == "development":
+        application = f"deploytool.development.{plan.interface}:application"
+    if plan.reload and not server.reloads:
+        modules.insert(0, "deploytool.development.reloading")
+    # What the user passed through comes after our options, where it wins over them.
+    return (
+        project.machine.executable,
+        "-m",
+        *modules,
+        *server.options(plan),
+        *options.extra,
+        application,
+    )
+
+
+def _env(plan: Plan, project: Project) -> dict[str, str]:
+    env = {"PYTHONPATH": os.pathsep.join(project.import_path)}
+    if project.settings_module:
+        env["DJANGO_SETTINGS_MODULE"] = project.settings_module
+    if plan.mode == "development":
+        env["DEPLOYTOOL_APPLICATION"] = str(plan.application)
+    return env
+
+
+def _entry_problems(entry: EntryPoint) -> Iterable[Problem]:
+    if entry.status == "ok":
+        return
+    write = f"manage.py deployfiles {entry.interface} writes one."
+    if entry.status == "missing":
+        yield Problem(f"There is no {entry.interface.upper()} entry point.", write)
+    elif entry.status == "error":
+        yield Problem(f"{entry.application} cannot be imported: {entry.error}", "Mend it first.")
+    else:
+        yield Problem(
+            f"{entry.application} is no {entry.interface.upper()} application: "
+            f"{entry.error.message if entry.error else entry.callable_interface}",
+            "A server would start with it and answer 500 to every request.",
+        )
+
+
+def _request_problems(project: Project) -> Iterable[Problem]:
+    if not project.debug and not project.allowed_hosts:
+        yield Problem(
+            "ALLOWED_HOSTS is empty while DEBUG is off: every request would be answered 400.",
+            "Name the hosts of the site in settings.ALLOWED_HOSTS.",
+        )
+    if project.views.error:
+        yield Problem(f"The URLconf cannot be loaded: {project.views.error}", "Mend it first.")
+    conf = project.conf
+    if conf.http2 and not (conf.certfile and conf.keyfile):
+        yield Problem(
+            'settings.DEPLOYTOOL["HTTP2"] is on, and browsers speak HTTP/2 over TLS only.',
+            'Name settings.DEPLOYTOOL["CERTFILE"] and ["KEYFILE"].',
+        )
+
+
+def _notes(project: Project, interface: Interface) -> Iterable[str]:
+    entrypoints = project.entrypoints
+    routes = websocket_routes(project)
+    if interface == "wsgi" and routes:
+        yield f"WSGI does not serve the WebSocket routes, {routes[0].location} first."
+    if interface == "asgi" and entrypoints.asgi.status == "ok":
+        served = {route.consumer for route in entrypoints.asgi.websocket_routes}
+        left = [
+            route
+            for module in entrypoints.routing
+            for route in module.routes
+            if route.consumer not in served
+        ]
+        if left and not entrypoints.asgi.guessed:
+            yield (
+                f"{left[0].location} defines a WebSocket route that {entrypoints.asgi.application} "
+                "does not serve; manage.py deployfiles asgi --diff shows an entry point that does."
+            )
+    other = entrypoints.wsgi if interface == "asgi" else entrypoints.asgi
+    if other.status == "error":
+        yield f"{other.application} cannot be imported: {other.error}. This plan does not use it."
