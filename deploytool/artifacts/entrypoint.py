@@ -1,0 +1,231 @@
+"""What wsgi.py and asgi.py have in common: where they go and which settings they name."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar
+
+from django.core.management.base import CommandError
+
+from deploytool.artifacts.rendering import File, render
+from deploytool.project.source import is_installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploytool.plan import Plan
+    from deploytool.project.facts import EntryPoint, Interface, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an entry point belongs: ``module:attribute``, and its file below base_dir."""
+
+    module: str
+    attribute: str
+    path: PurePosixPath
+
+
+class EntryPointArtifact:
+    """One of the two entry points; its template is ``INTERFACE.py.tpl``."""
+
+    name: ClassVar[Interface]
+    help: ClassVar[str]
+
+    def applies(self, project: Project, plan: Plan) -> bool:
+        """Whether the plan serves this interface."""
+        return plan.interface == self.name
+
+    def satisfied(self, project: Project) -> bool:
+        """Whether the project has an entry point that works."""
+        return entry_point(project, self.name).status == "ok"
+
+    def files(self, project: Project, plan: Plan) -> tuple[File, ...]:
+        """The entry point's module."""
+        target = find_target(project, self.name)
+        context = {
+            "module": target.module,
+            "attribute": target.attribute,
+            "settings_module": settings_module(project, self.name, target),
+            "import_paths": tuple(_import_paths(project)),
+            "up": ".parent" * len(target.path.parts),
+            **self.context(project),
+        }
+        return (File(target.path.as_posix(), render(f"{self.name}.py.tpl", context)),)
+
+    def context(self, project: Project) -> dict[str, object]:
+        """What else the template of this interface needs."""
+        return {}
+
+
+def entry_point(project: Project, interface: Interface) -> EntryPoint:
+    """The facts about the entry point of ``interface``."""
+    return project.entrypoints.asgi if interface == "asgi" else project.entrypoints.wsgi
+
+
+def find_target(project: Project, interface: Interface) -> Target:
+    """Where the entry point of ``interface`` belongs.
+
+    Where the settings (or the place where it was found) say, else beside the package that
+    holds the settings, as ``startproject`` has it. Raises CommandError where the setting
+    names a module that something else lives in.
+    """
+    entry = entry_point(project, interface)
+    module, attribute = beside_settings(project, interface), "application"
+    if entry.application:
+        # "module:attribute"; the settings' own form is "module.attribute".
+        named, _, name = entry.application.replace(":", ".").rpartition(".")
+        location = entry.location
+        elsewhere = location is not None and Path(location.path).is_absolute()
+        if not named or elsewhere or _occupied(project, interface, named):
+            raise CommandError(
+                f"{entry.source} names {entry.application}, whose module "
+                + ("is not part of this project" if elsewhere else "holds something else")
+                + f'. Set {interface.upper()}_APPLICATION = "{module}.{attribute}", '
+                "and run this command again."
+            )
+        module, attribute = named, name
+    return Target(module, attribute, _path(project, module))
+
+
+def _occupied(project: Project, interface: Interface, module: str) -> bool:
+    """Whether ``module`` holds the routes or the other entry point, which must stay."""
+    other = entry_point(project, "wsgi" if interface == "asgi" else "asgi")
+    working = other.status == "ok" and other.application is not None
+    modules = {routing.module for routing in project.entrypoints.routing}
+    if working:
+        modules.add((other.application or "").partition(":")[0])
+    return module in modules
+
+
+def beside_settings(project: Project, interface: Interface) -> str:
+    """The module beside the settings package: ``config.asgi`` for ``config.settings.local``.
+
+    The package is the one above ``settings``, or, where no module has that name, the
+    nearest one around the settings that holds a urls.py, wsgi.py or asgi.py.
+    """
+    parts = (project.settings_module or "").split(".")[:-1]
+    if "settings" in parts:
+        parts = parts[: parts.index("settings")]
+    around = [parts[:length] for length in range(len(parts), 0, -1)]
+    siblings = ("urls.py", "wsgi.py", "asgi.py")
+    found = next(
+        (
+            package
+            for package in around
+            for directory in _import_directories(project)
+            if any((directory.joinpath(*package) / name).is_file() for name in siblings)
+        ),
+        parts,
+    )
+    return ".".join([*found, interface])
+
+
+def _path(project: Project, module: str) -> PurePosixPath:
+    """The file of ``module``, relative to the base directory, whether or not it exists."""
+    parts = module.split(".")
+    base = Path(project.base_dir)
+    # The directory that the package around it is imported from, else the first.
+    directory = next(
+        (
+            directory
+            for directory in _import_directories(project)
+            if directory.joinpath(parts[0]).is_dir()
+            or directory.joinpath(f"{parts[0]}.py").exists()
+        ),
+        base,
+    )
+    package = directory.joinpath(*parts)
+    # A package shadows a module of the same name.
+    file = package / "__init__.py" if package.is_dir() else package.with_name(f"{parts[-1]}.py")
+    return PurePosixPath(file.relative_to(base).as_posix())
+
+
+def _import_directories(project: Project) -> Iterator[Path]:
+    """The base directory, then what else inside of it modules are imported from."""
+    base = Path(project.base_dir)
+    yield base
+    for entry in project.import_path:
+        path = Path(entry)
+        if path != base and path.is_relative_to(base) and not is_installed(str(path / "x")):
+            yield path
+
+
+def _import_paths(project: Project) -> Iterator[str]:
+    """Directories below the base that manage.py put on the path, for the entry point to add."""
+    base = Path(project.base_dir)
+    for path in _import_directories(project):
+        if path != base and path.is_dir():
+            yield path.relative_to(base).as_posix()
+
+
+def settings_module(project: Project, interface: Interface, target: Target) -> str:
+    """The settings module that the entry point falls back on.
+
+    What the other entry point says, else the present one, else manage.py, else the module
+    that is loaded: a project is often inspected with its development settings, while its
+    entry points name the production ones. A module that is not there is passed over.
+    Raises CommandError for a project whose settings come from no module.
+    """
+    base = Path(project.base_dir)
+    # In a src/ layout manage.py lies above the base directory.
+    files = [
+        _sibling(project, interface),
+        base / target.path,
+        base / "manage.py",
+        base.parent / "manage.py",
+    ]
+    for file in files:
+        module = _named_settings(file)
+        if module and _exists(project, module):
+            return module
+    if project.settings_module is None:
+        raise CommandError(
+            "The settings of this project come from no module (settings.configure() was "
+            "called), so that a server cannot load them through an entry point. Move them "
+            "into a module and name it in DJANGO_SETTINGS_MODULE."
+        )
+    return project.settings_module
+
+
+def _sibling(project: Project, interface: Interface) -> Path:
+    """The file of the other entry point, whether or not it exists."""
+    other: Interface = "wsgi" if interface == "asgi" else "asgi"
+    entry = entry_point(project, other)
+    module = (entry.application or "").partition(":")[0] or beside_settings(project, other)
+    return Path(project.base_dir) / _path(project, module)
+
+
+def _named_settings(path: Path) -> str | None:
+    """The constant that a file gives DJANGO_SETTINGS_MODULE, by setdefault() or assignment."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, ValueError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="setdefault"),
+                args=[
+                    ast.Constant(value="DJANGO_SETTINGS_MODULE"),
+                    ast.Constant(value=str(module)),
+                ],
+            ):
+                return module
+            case ast.Assign(
+                targets=[ast.Subscript(slice=ast.Constant(value="DJANGO_SETTINGS_MODULE"))],
+                value=ast.Constant(value=str(module)),
+            ):
+                return module
+    return None
+
+
+def _exists(project: Project, module: str) -> bool:
+    # By its file: importing the packages around it may do anything.
+    relative = Path(*module.split("."))
+    return module == project.settings_module or any(
+        (directory / relative).is_dir() or (directory / relative).with_suffix(".py").is_file()
+        for directory in _import_directories(project)
+    )

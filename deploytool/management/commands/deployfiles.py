@@ -1,0 +1,82 @@
+"""``manage.py deployfiles``: write the files that the project needs to be served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import CommandError
+
+from deploytool.artifacts import ARTIFACTS, changes, is_due
+from deploytool.management.command import ProjectCommand, answer_only
+from deploytool.plan import Options
+from deploytool.writer import shown, write
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+    from deploytool.writer import Change
+
+_PASSIVE = ("dry_run", "diff", "check")
+
+
+class Command(ProjectCommand):
+    """Compare, ask, write, and say what became of each file."""
+
+    help = "Writes the files that this project needs to be served, such as its entry points."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        names = [artifact.name for artifact in ARTIFACTS]
+        known = "; ".join(f"{artifact.name}: {artifact.help}" for artifact in ARTIFACTS)
+        text = f"What to write ({known}). Default: what is missing or out of date."
+        parser.add_argument("names", nargs="*", choices=names, help=text)
+        for option, text in {
+            "--dry-run": "Say what would be written, with -v 2 the whole files; write nothing.",
+            "--diff": "Print what would change as a unified diff; write nothing.",
+            "--check": "Exit with status 1 if a file is missing or differs; write nothing.",
+            "--noinput": "Never ask: keep what deploytool did not write.",
+        }.items():
+            parser.add_argument(option, action="store_true", help=text)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Go through the files, one after the other."""
+        del args
+        with answer_only(self.stdout):
+            project, plan = self.plan(Options())
+            found = changes(project, plan, options["names"])
+            for _, change in found:
+                self.settle(change, **options)
+            if not found and options["verbosity"] and not options["diff"]:
+                self.stdout.write(f"Nothing to write: {plan.application} works.")
+        wrong = [artifact.name for artifact, change in found if is_due(artifact, change, project)]
+        if options["check"] and wrong:
+            names = " ".join(dict.fromkeys(wrong))
+            raise CommandError(f"Missing or out of date. Next: manage.py deployfiles {names}")
+
+    def settle(self, change: Change, **options: Any) -> None:
+        """Do with one file what ``options`` ask for, and say what was done."""
+        name, passive = shown(change.path), any(options[key] for key in _PASSIVE)
+        if options["diff"]:
+            self.stdout.write(change.diff(name), ending="")
+            return
+        verb = {"missing": "created", "unchanged": "unchanged"}.get(change.state, "updated")
+        if change.reason and (passive or options["noinput"] or not self.confirm(name, change)):
+            unless = " unless confirmed" if passive and not options["noinput"] else ""
+            verb = f"kept{unless} ({change.reason})"
+        elif passive:
+            verb = verb if change.state == "unchanged" else f"would be {verb}"
+        else:
+            write(change)
+        if options["verbosity"]:
+            self.stdout.write(f"{name}: {verb}")
+        if options["dry_run"] and options["verbosity"] > 1:
+            self.stdout.write(change.after)
+
+    def confirm(self, name: str, change: Change) -> bool:
+        """Ask whether to overwrite a file that is not ours; no answer is no."""
+        try:
+            answer = input(f"{name} was {change.reason}. Overwrite it? [y/N] ")
+        except EOFError:  # nobody is there to answer
+            self.stderr.write("")
+            return False
+        return answer.strip().lower() in {"y", "yes"}
