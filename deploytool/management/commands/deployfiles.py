@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from deploytool.writer import Change
 
-_PASSIVE = ("dry_run", "diff", "check")
-
 
 class Command(ProjectCommand):
     """Compare, ask, write, and say what became of each file."""
@@ -26,10 +24,10 @@ class Command(ProjectCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
-        names = [artifact.name for artifact in ARTIFACTS]
-        known = "; ".join(f"{artifact.name}: {artifact.help}" for artifact in ARTIFACTS)
-        text = f"What to write ({known}). Default: what is missing or out of date."
-        parser.add_argument("names", nargs="*", choices=names, help=text)
+        known = {artifact.name: artifact.help for artifact in ARTIFACTS}
+        text = "; ".join(f"{name}: {what}" for name, what in known.items())
+        text = f"What to write ({text}). Default: what is missing or out of date."
+        parser.add_argument("names", nargs="*", choices=list(known), help=text)
         for option, text in {
             "--dry-run": "Say what would be written, with -v 2 the whole files; write nothing.",
             "--diff": "Print what would change as a unified diff; write nothing.",
@@ -40,22 +38,21 @@ class Command(ProjectCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Go through the files, one after the other."""
-        del args
         with answer_only(self.stdout):
             project, plan = self.plan(Options())
             found = changes(project, plan, options["names"])
-            for _, change in found:
-                self.settle(change, **options)
             if not found and options["verbosity"] and not options["diff"]:
                 self.stdout.write(f"Nothing to write: {plan.application} works.")
-        wrong = [artifact.name for artifact, change in found if is_due(artifact, change, project)]
-        if options["check"] and wrong:
-            names = " ".join(dict.fromkeys(wrong))
+            for _, change in found:
+                self.settle(change, **options)
+        due = [artifact.name for artifact, change in found if is_due(artifact, change, project)]
+        if options["check"] and due:
+            names = " ".join(dict.fromkeys(due))
             raise CommandError(f"Missing or out of date. Next: manage.py deployfiles {names}")
 
     def settle(self, change: Change, **options: Any) -> None:
         """Do with one file what ``options`` ask for, and say what was done."""
-        name, passive = shown(change.path), any(options[key] for key in _PASSIVE)
+        name, passive = shown(change.path), options["dry_run"] or options["check"]
         if options["diff"]:
             self.stdout.write(change.diff(name), ending="")
             return
@@ -77,6 +74,5 @@ class Command(ProjectCommand):
         try:
             answer = input(f"{name} was {change.reason}. Overwrite it? [y/N] ")
         except EOFError:  # nobody is there to answer
-            self.stderr.write("")
-            return False
+            answer = ""
         return answer.strip().lower() in {"y", "yes"}
