@@ -117,9 +117,9 @@ def test_the_site_serves_its_static_files(site):
     _, page = site.served.get("/")
     address = re.search(r'<link rel="stylesheet" href="([^"]+)"', page)[1]
     with urllib.request.urlopen(site.served.url + address, timeout=10) as response:
-        assert response.headers["Content-Type"] == 'text/css; charset="utf-8"'
+        assert response.headers.get_content_type() == "text/css"
         assert b"prefers-color-scheme" in response.read()
-        forever = "immutable" in response.headers["Cache-Control"]
+        forever = "immutable" in response.headers.get("Cache-Control", "")
     assert forever == (site.mode == "production")
     assert "StreamingHttpResponse must consume" not in site.served.log.read_text()
 

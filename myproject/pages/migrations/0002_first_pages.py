@@ -43,8 +43,8 @@ watch both reconnect.
 Open the clock in three tabs and look at the number of open clocks. Close one and it falls: \
 Django notices that the browser has left and ends the stream.
 
-Serve with several workers and watch the process ids on the front page. Then open the chat \
-again: with one memory per process, only some tabs hear each other, until REDIS_URL names a \
+Serve with several workers ("--workers 4", with DEBUG off in the environment) and watch the \
+process ids on the front page. Then open the chat again: with one memory per process, only some tabs hear each other, until REDIS_URL names a \
 Redis server that all workers share.""",
     ),
 ]
