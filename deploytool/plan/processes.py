@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from deploytool.plan.context import Context, decide
 from deploytool.plan.data import Decision, PlanError
@@ -28,7 +29,7 @@ def decide_workers(context: Context, *, reloading: bool) -> Decision:
     if "workers" in context.unsupported:
         if asked is not None and asked != 1:
             raise PlanError(f"--workers {asked}: {context.unsupported['workers']}")
-        return Decision("workers", 1, "detected", context.unsupported["workers"])
+        return replace(decide(context, "workers", 1, "detected", ""), value=1)
     if asked is not None:
         if reloading and asked > 1:
             raise PlanError(
