@@ -1,0 +1,5 @@
+import threading
+
+
+def connect():
+    threading.Event().wait()
