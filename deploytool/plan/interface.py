@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Scope types that are no need of their own: Django answers http, servers send lifespan
 # unasked (ASGI specification, Lifespan Protocol), and Channels' own workers read channel.
 _ORDINARY = frozenset({"http", "websocket", "lifespan", "channel"})
+# Channels' consumer that refuses every connection, used as a route for all other paths.
+_DENIER = "channels.security.websocket.WebsocketDenier"
 _SHOWN = 3
 
 
@@ -117,8 +119,9 @@ def _required(project: Project) -> Iterable[Need]:
         asgi = replace(asgi, protocols=(), mounts=(), websocket_routes=(), http_consumers=())
     routes = websocket_routes(project)
     if routes:
-        yield Need(f"{_count(len(routes), 'WebSocket route')}.", _places(routes))
-    elif "websocket" in asgi.protocols:
+        carried = f"{_count(len(routes), 'WebSocket route')}, which WSGI cannot carry."
+        yield Need(carried, _places(routes))
+    elif "websocket" in asgi.protocols and not asgi.websocket_routes:
         guess = " (read from its source)" if asgi.guessed else ""
         yield Need(f"{asgi.application} answers WebSocket{guess}.", (_place(asgi),))
     for protocol in asgi.protocols:
@@ -139,12 +142,15 @@ def websocket_routes(project: Project) -> tuple[WebSocketRoute, ...]:
     """The WebSocket routes that the project has.
 
     Those of the ASGI entry point; and, where that one is missing, broken or Django's bare
-    handler, those that lie ready in the apps' routing modules.
+    handler, those that lie ready in the apps' routing modules. Without the routes that
+    refuse every connection.
     """
     asgi = project.entrypoints.asgi
     if asgi.status == "ok" and (asgi.wrappers or asgi.handler is None or asgi.websocket_routes):
-        return asgi.websocket_routes
-    return tuple(route for module in project.entrypoints.routing for route in module.routes)
+        routes = asgi.websocket_routes
+    else:
+        routes = tuple(route for module in project.entrypoints.routing for route in module.routes)
+    return tuple(route for route in routes if route.consumer != _DENIER)
 
 
 def _recommended(project: Project) -> Iterable[Need]:
@@ -154,7 +160,10 @@ def _recommended(project: Project) -> Iterable[Need]:
         yield Need(f"{_count(len(streams), 'view')} streams from an async iterator.", _at(streams))
     plain = [view for view in views if view.mode == "async" and view.streaming != "async"]
     if plain:
-        yield Need(f"{_count(len(plain), 'async view')}.", _at(plain))
+        yield Need(
+            f"{_count(len(plain), 'async view')}, for which WSGI starts a loop each time.",
+            _at(plain),
+        )
     asgi = project.entrypoints.asgi
     if asgi.status == "ok" and "lifespan" in asgi.protocols:
         yield Need(f"{asgi.application} handles lifespan events.", (_place(asgi),))

@@ -148,8 +148,7 @@ def _max_requests(context: Context) -> Decision:
 def _jitter(max_requests: Decision) -> Decision:
     value = max_requests.value
     if not value:
-        reason = "Nothing to spread."
-        return Decision("max_requests_jitter", None if value is None else 0, "default", reason)
+        return Decision("max_requests_jitter", None, "default", "Nothing to spread.")
     return Decision(
         "max_requests_jitter",
         int(value) // 10,
