@@ -19,7 +19,6 @@ from deploytool.project.definitions import (
     cells,
     class_attribute,
     function_node,
-    own_attribute,
     top_package,
 )
 
@@ -45,14 +44,14 @@ class Callback:
     actions: frozenset[str] | None = None
 
 
-def unwrap(callback: object) -> Callback:
-    """What stands behind ``callback``, the callable that a URL pattern holds."""
+def unwrap(callback: object, name: str | None = None) -> Callback:
+    """What stands behind ``callback``, the callable that a URL pattern holds under ``name``."""
     layers: list[FunctionType] = []
     current = callback
     for _ in range(_DEEPEST):
         operations = _operations(current)
         if operations:
-            function = unwrap(getattr(_decisive(operations), "view_func", None)).subject
+            function = unwrap(getattr(_decisive(operations, name), "view_func", None)).subject
             return Callback(function, "ninja", layers, operations)
         cls = _view_class(current)
         if cls is not None:
@@ -81,7 +80,7 @@ def _class_callback(cls: type, callback: object, layers: list[FunctionType]) -> 
             function = _inner(cls.__dict__.get(method))
             if function is not None:
                 return Callback(unwrap(function).subject, "drf", layers)
-    actions = getattr(layers[0] if layers else callback, "actions", None)
+    actions = _get(layers[0] if layers else callback, "actions")
     used = frozenset(actions.values()) if isinstance(actions, dict) else None
     return Callback(cls, "drf", layers, actions=used)
 
@@ -89,7 +88,7 @@ def _class_callback(cls: type, callback: object, layers: list[FunctionType]) -> 
 def _view_class(callback: object) -> type | None:
     """The class that ``as_view()`` noted on the function it returned (DRF's: ``cls``)."""
     for name in ("view_class", "cls"):
-        found = getattr(callback, name, None)
+        found = _get(callback, name)
         if isinstance(found, type) and not isinstance(callback, type):
             return found
     return None
@@ -111,13 +110,22 @@ def _operations(callback: object) -> tuple[object, ...]:
     return ()
 
 
-def _decisive(operations: tuple[object, ...]) -> object:
-    """The operation that a route is named after: the one that makes it stream or async."""
-    for name in ("stream_format", "is_async"):
-        for operation in operations:
-            if getattr(operation, name, None):
-                return operation
-    return operations[0]
+def _decisive(operations: tuple[object, ...], name: str | None) -> object:
+    """The operation that a route is shown as. Ninja makes a route for each, named after its
+    function, though all of a path share one view; else the one that makes it async."""
+    for operation in operations:
+        function = getattr(operation, "view_func", None)
+        if name and name in (getattr(operation, "url_name", None), _get(function, "__name__")):
+            return operation
+    return next((each for each in operations if getattr(each, "is_async", False)), operations[0])
+
+
+def _get(value: object, name: str) -> object:
+    """``getattr`` that takes an error for an answer: some objects refuse to be looked at."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def _inner(callback: object) -> object:
@@ -128,11 +136,11 @@ def _inner(callback: object) -> object:
         return callback.func
     if isinstance(callback, AsyncToSync):
         return callback.awaitable
-    wrapped = getattr(callback, "__wrapped__", None)
+    wrapped = _get(callback, "__wrapped__")
     if callable(wrapped):
         return wrapped
     if isinstance(callback, FunctionType):
-        return cells(callback).get(_handed_on(callback.__code__, is_method=False))
+        return _among(cells(callback), callback, is_method=False)
     return _held(callback)
 
 
@@ -144,8 +152,15 @@ def _held(callback: object) -> object:
     if not isinstance(function, FunctionType):
         return None
     instance = callback.__self__ if isinstance(callback, MethodType) else callback
-    inner = own_attribute(instance, _handed_on(function.__code__, is_method=True))
-    return inner if callable(inner) else None
+    return _among(getattr(instance, "__dict__", {}), function, is_method=True)
+
+
+def _among(variables: dict[str, object], function: FunctionType, *, is_method: bool) -> object:
+    """That of ``variables`` which ``function`` hands its request to, if any."""
+    candidates = {name: value for name, value in variables.items() if callable(value)}
+    # The source is read only where there is something to be found in it.
+    name = _handed_on(function.__code__, is_method=is_method) if candidates else ""
+    return candidates.get(name)
 
 
 @cache

@@ -72,7 +72,12 @@ def functions_of(value: object) -> Iterator[FunctionType]:
     """The functions behind a function, method, descriptor or partial: outermost first,
     then those that they wrap."""
     for _ in range(_FUEL):
-        if is_a(value, staticmethod) or is_a(value, classmethod) or is_a(value, MethodType):
+        if value is None or is_a(value, type):
+            return
+        if is_a(value, FunctionType):
+            yield value
+            value = value.__dict__.get("__wrapped__")
+        elif is_a(value, staticmethod) or is_a(value, classmethod) or is_a(value, MethodType):
             value = value.__func__
         elif is_a(value, property):
             value = value.fget
@@ -80,11 +85,6 @@ def functions_of(value: object) -> Iterator[FunctionType]:
             value = value.func
         elif is_a(value, functional.cached_property):
             value = own_attribute(value, "real_func")
-        elif is_a(value, FunctionType):
-            yield value
-            value = value.__dict__.get("__wrapped__")
-        elif is_a(value, type):
-            return
         else:
             value = own_attribute(value, "__wrapped__")
 

@@ -7,6 +7,7 @@ at all; only then is source parsed, in ``iterators.py``, to see what it iterates
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -15,7 +16,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from django.http import FileResponse, StreamingHttpResponse
 
 from deploytool.project.callbacks import Callback, unwrap
-from deploytool.project.definitions import cells, class_attribute, is_stdlib, top_package
+from deploytool.project.definitions import (
+    cells,
+    class_attribute,
+    is_a,
+    is_own,
+    is_stdlib,
+    own_attribute,
+    top_package,
+)
 from deploytool.project.iterators import Iterators
 from deploytool.project.scopes import functions_of, local_module
 
@@ -27,8 +36,11 @@ EVENT_STREAM = "text/event-stream"
 DEPTH = 3
 # Frameworks whose own code is not followed: it streams only what it is given.
 _FRAMEWORKS = frozenset({"django", "asgiref", "rest_framework", "ninja"})
-# The viewset methods that a router maps; the others are hooks that any route may use.
-_ROUTED = frozenset({"list", "create", "retrieve", "update", "partial_update", "destroy"})
+# The viewset methods that a router maps (adrf's has the second half); the others are hooks
+# that any route may use.
+_ROUTED = frozenset({"list", "create", "retrieve", "update", "partial_update", "destroy"}) | {
+    *("alist", "acreate", "aretrieve", "aupdate", "partial_aupdate", "adestroy")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +73,18 @@ class StreamReader:
     def __init__(self) -> None:
         self._classes = frozenset(_streaming_classes())
         self._names = frozenset(cls.__name__ for cls in self._classes)
+        self._packages = _streaming_packages(self._classes)
+        self._followed: dict[str, bool] = {}
         self._links: dict[_Step, _Links] = {}
-        self._iterators = Iterators(self._classes, _is_followed, DEPTH)
+        self._reached: dict[tuple[_Step, int], tuple[bool, bool]] = {}
+        self._iterators = Iterators(self._classes, self._follows, DEPTH)
 
     def read(self, callback: Callback) -> Streaming:
         """How the view behind ``callback`` streams."""
         if callback.operations:
             return _merge([self._operation(operation) for operation in callback.operations])
         owner = None
-        steps = [_Step(layer, None) for layer in callback.layers if _is_followed(layer)]
+        steps = [_Step(layer, None) for layer in callback.layers if self._follows(layer)]
         subject = callback.subject
         if isinstance(subject, MethodType):
             instance = subject.__self__
@@ -77,8 +92,8 @@ class StreamReader:
             subject = subject.__func__
         elif not isinstance(subject, FunctionType):
             owner = subject if isinstance(subject, type) else type(subject)
-            steps += [_Step(each, owner) for each in _methods(owner, callback.actions)]
-        if isinstance(subject, FunctionType) and _is_followed(subject):
+            steps += [_Step(each, owner) for each in self._methods(owner, callback.actions)]
+        if isinstance(subject, FunctionType) and self._follows(subject):
             steps.append(_Step(subject, owner))
         return self._read(steps, owner)
 
@@ -93,29 +108,31 @@ class StreamReader:
         return Streaming("async" if is_async else "sync", EVENT_STREAM in media_type)
 
     def _read(self, starts: list[_Step], owner: type | None) -> Streaming:
-        links: dict[_Step, _Links] = {}
-        edge = starts
-        for _ in range(DEPTH + 1):
-            fresh = [step for step in dict.fromkeys(edge) if step not in links]
-            links.update((step, self._of(step)) for step in fresh)
-            edge = [step for each in fresh for step in links[each].follows]
-        if not any(each.creates for each in links.values()):
+        reached = [self._reach(step, DEPTH) for step in starts]
+        if not any(creates for creates, _ in reached):
             return Streaming()
         created = (self._iterators.created(each.function, each.owner) for each in starts)
         kinds = frozenset[str]().union(*created)
         if not kinds:
             return Streaming()  # mentioned, as in isinstance(), but never created
         iterator = next(kind for kind in ("async", "sync", "unknown") if kind in kinds)
-        event_stream = any(each.event_stream for each in links.values()) or _names_event_stream(
-            owner
-        )
-        return Streaming(iterator, event_stream)
+        event_stream = any(names for _, names in reached)
+        return Streaming(iterator, event_stream or self._names_event_stream(owner))
 
-    def _of(self, step: _Step) -> _Links:
-        found = self._links.get(step)
-        if found is None:
-            found = self._links[step] = self._look(step)
-        return found
+    def _reach(self, step: _Step, depth: int) -> tuple[bool, bool]:
+        """Whether a function, or one that it leads to within ``depth`` calls, mentions a
+        streaming class, and whether one names an event stream."""
+        key = (step, depth)
+        if key not in self._reached:
+            links = self._links.get(step)
+            if links is None:
+                links = self._links[step] = self._look(step)
+            further = [self._reach(each, depth - 1) for each in links.follows] if depth else []
+            self._reached[key] = (
+                links.creates or any(creates for creates, _ in further),
+                links.event_stream or any(names for _, names in further),
+            )
+        return self._reached[key]
 
     def _look(self, step: _Step) -> _Links:
         names, event_stream = _mentions(step.function.__code__)
@@ -125,16 +142,16 @@ class StreamReader:
         defaults = [*(step.function.__defaults__ or ()), *named.values()]
         event_stream = event_stream or any(_says_event_stream(value) for value in defaults)
         for value, owner in self._values(step, names):
-            target = value.func if type(value) is partial else value
-            if isinstance(target, type) and target in self._classes:
+            target, given = (value.func, value.keywords) if is_a(value, partial) else (value, value)
+            if is_a(target, type) and target in self._classes:
                 creates = True
-                event_stream = event_stream or _names_event_stream(target)
-            event_stream = event_stream or _says_event_stream(value)
-            follows += [_Step(each, owner) for each in functions_of(value) if _is_followed(each)]
+                event_stream = event_stream or self._names_event_stream(target)
+            event_stream = event_stream or _says_event_stream(given)
+            follows += [_Step(each, owner) for each in functions_of(value) if self._follows(each)]
         # Imported in the function itself, or reached through something unknown.
         unknown = names - step.function.__globals__.keys()
         creates = creates or not self._names.isdisjoint(unknown)
-        return _Links(creates, event_stream, tuple(follows))
+        return _Links(creates, event_stream, tuple(dict.fromkeys(follows)))
 
     def _values(self, step: _Step, names: frozenset[str]) -> Iterator[tuple[object, type | None]]:
         """The objects that a function's names stand for, and those reached by one dot."""
@@ -147,25 +164,60 @@ class StreamReader:
             if value is None:
                 continue
             yield value, None
-            yield from _attributes(value, names)
+            yield from self._attributes(value, names)
         if step.owner is not None:
             for name in names:
                 yield class_attribute(step.owner, name), step.owner
 
+    def _attributes(
+        self, value: object, names: Iterable[str]
+    ) -> Iterator[tuple[object, type | None]]:
+        if is_a(value, ModuleType):
+            for name in names:
+                yield vars(value).get(name), None
+            return
+        cls = value if is_a(value, type) else type(value)
+        if self._follows_module(cls.__module__):
+            for name in (*names, "__call__"):
+                yield class_attribute(cls, name), cls
 
-def _attributes(value: object, names: Iterable[str]) -> Iterator[tuple[object, type | None]]:
-    # type() and not isinstance(), which would wake a lazy object up.
-    if issubclass(type(value), ModuleType):
-        for name in names:
-            yield vars(value).get(name), None
-        return
-    if issubclass(type(value), FunctionType | MethodType):
-        return
-    cls = value if isinstance(value, type) else type(value)
-    if cls.__module__ == "builtins" or not _is_followed_module(cls.__module__):
-        return
-    for name in (*names, "__call__"):
-        yield class_attribute(cls, name), cls
+    def _methods(self, cls: type, actions: frozenset[str] | None) -> Iterator[FunctionType]:
+        """The methods of a class that are not a framework's own; of a viewset only those
+        that the route at hand may use."""
+        for base in cls.__mro__:
+            if not self._follows_module(base.__module__):
+                continue
+            for name, value in base.__dict__.items():
+                routed = name in _ROUTED or own_attribute(value, "mapping") is not None
+                if actions is None or name in actions or not routed:
+                    yield from (each for each in functions_of(value) if self._follows(each))
+
+    def _names_event_stream(self, cls: type | None) -> bool:
+        """Whether the body of a class, or of a base that is followed, has the content type."""
+        return cls is not None and any(
+            _says_event_stream(value)
+            or any(_mentions(each.__code__)[1] for each in functions_of(value))
+            for base in cls.__mro__
+            if self._follows_module(base.__module__)
+            for value in base.__dict__.values()
+        )
+
+    def _follows(self, function: FunctionType) -> bool:
+        return self._follows_module(str(function.__globals__.get("__name__", "")))
+
+    def _follows_module(self, name: str) -> bool:
+        """Whether the code of a module is read: the project's own, and that of distributions
+        which know streaming responses. The rest could only cost time."""
+        found = self._followed.get(name)
+        if found is None:
+            package = top_package(name)
+            if package in _FRAMEWORKS or is_stdlib(name):
+                found = False
+            else:
+                path = getattr(sys.modules.get(name), "__file__", None)
+                found = package in self._packages or not isinstance(path, str) or is_own(path)
+            self._followed[name] = found
+        return found
 
 
 def _streaming_classes() -> Iterator[type]:
@@ -179,24 +231,14 @@ def _streaming_classes() -> Iterator[type]:
             pending += cls.__subclasses__()
 
 
-def _methods(cls: type, actions: frozenset[str] | None) -> Iterator[FunctionType]:
-    """The methods of a class that are not a framework's own; of a viewset only those
-    that the route at hand may use."""
-    for base in cls.__mro__:
-        if _is_followed_module(base.__module__):
-            for name, value in base.__dict__.items():
-                other = name in _ROUTED or hasattr(value, "mapping")
-                if actions is None or name in actions or not other:
-                    yield from (each for each in functions_of(value) if _is_followed(each))
-
-
-def _is_followed(function: FunctionType) -> bool:
-    return _is_followed_module(str(function.__globals__.get("__name__", "")))
-
-
-@cache
-def _is_followed_module(name: str) -> bool:
-    return top_package(name) not in _FRAMEWORKS and not is_stdlib(name)
+def _streaming_packages(classes: frozenset[type]) -> frozenset[str]:
+    """The packages with a loaded module that has a streaming class among its names."""
+    return frozenset(
+        top_package(name)
+        for name, module in list(sys.modules.items())
+        if is_a(module, ModuleType)
+        and any(is_a(value, type) and value in classes for value in list(vars(module).values()))
+    )
 
 
 @cache
@@ -220,18 +262,6 @@ def _says_event_stream(value: object) -> bool:
     if type(value) is tuple:
         return any(_says_event_stream(each) for each in value)
     return type(value) is dict and any(_says_event_stream(each) for each in value.values())
-
-
-@cache
-def _names_event_stream(cls: type | None) -> bool:
-    """Whether the body of a class, or of a base that is not a framework's, has the content type."""
-    return cls is not None and any(
-        _says_event_stream(value)
-        or any(_mentions(each.__code__)[1] for each in functions_of(value))
-        for base in cls.__mro__
-        if _is_followed_module(base.__module__)
-        for value in base.__dict__.values()
-    )
 
 
 def _merge(results: list[Streaming]) -> Streaming:

@@ -7,7 +7,7 @@ decorators around it are taken off only to say which function or class it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
@@ -35,24 +35,29 @@ def inspect_views(base_dir: str) -> Views:
         return Views(urlconf=None, error=error)
     name = urlconf if isinstance(urlconf, str) else str(getattr(urlconf, "__name__", urlconf))
     walk = _Walk(base_dir)
-    try:
-        resolver = get_resolver()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as raised:
-        return Views(urlconf=name, error=failure(raised, base_dir))
-    walk.resolver(resolver, "", ())
-    return Views(urlconf=name, views=tuple(walk.views), error=walk.error)
+    walk.resolver(get_resolver(), "", ())
+    # Only now is every module of the URLconf loaded, and with it every streaming class.
+    streams = StreamReader()
+    views = tuple(_view(route, streams, base_dir) for route in walk.routes)
+    return Views(urlconf=name, views=views, error=walk.error)
+
+
+class _Route(NamedTuple):
+    """One URL pattern, with the prefixes and namespaces of its includes."""
+
+    route: str
+    name: str | None
+    namespaces: tuple[str, ...]
+    callback: object
 
 
 class _Walk:
-    """One walk through a URLconf: the views met, and the first part that failed."""
+    """One walk through a URLconf: the routes met, and the first part that failed."""
 
     def __init__(self, base_dir: str) -> None:
-        self.views: list[View] = []
+        self.routes: list[_Route] = []
         self.error: Failure | None = None
         self._base_dir = base_dir
-        self._streams = StreamReader()
         self._open: list[object] = []
 
     def resolver(self, resolver: URLResolver, prefix: str, namespaces: tuple[str, ...]) -> None:
@@ -60,25 +65,23 @@ class _Walk:
         if any(resolver is outer for outer in self._open):
             return  # a URLconf that includes itself has no end
         try:
-            # The import of a nested URLconf may happen only here, and may do anything.
+            # The import of a URLconf happens here, and project code may raise anything.
             patterns: Iterable[object] = list(resolver.url_patterns)
         except KeyboardInterrupt:
             raise
         except BaseException as raised:
-            self._failed(failure(raised, self._base_dir))
+            self._failed(raised)
             return
         self._open.append(resolver)
         for pattern in patterns:
             try:
                 self._pattern(pattern, prefix, namespaces)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as raised:
-                self._failed(failure(raised, self._base_dir))
+            except Exception as raised:
+                self._failed(raised)
         self._open.pop()
 
-    def _failed(self, error: Failure) -> None:
-        self.error = self.error or error
+    def _failed(self, raised: BaseException) -> None:
+        self.error = self.error or failure(raised, self._base_dir)
 
     def _pattern(self, pattern: object, prefix: str, namespaces: tuple[str, ...]) -> None:
         if not hasattr(pattern, "pattern"):
@@ -91,29 +94,32 @@ class _Walk:
             self.resolver(pattern, route, inner)
             return
         name = getattr(pattern, "name", None)
-        shown = ":".join((*namespaces, str(name))) if name else None
-        self.views.append(self._view(route, shown, getattr(pattern, "callback", None)))
+        callback = getattr(pattern, "callback", None)
+        self.routes.append(_Route(route, name and str(name), namespaces, callback))
 
-    def _view(self, route: str, name: str | None, callback: object) -> View:
-        mode: Literal["sync", "async"] = "sync"
-        try:
-            # The question that BaseHandler asks before it calls the view.
-            mode = "async" if iscoroutinefunction(callback) else "sync"
-            found = unwrap(callback)
-            streaming = self._streams.read(found)
-            return View(
-                route=route,
-                view=dotted(found.subject),
-                mode=mode,
-                kind=found.kind,
-                name=name,
-                streaming=streaming.iterator,
-                event_stream=streaming.event_stream,
-                location=location_of(found.subject, self._base_dir),
-            )
-        except Exception:  # an object that answers attribute access with errors is still a route
-            cls = type(callback)
-            return View(route, f"{cls.__module__}.{cls.__qualname__}", mode, name=name)
+
+def _view(route: _Route, streams: StreamReader, base_dir: str) -> View:
+    name = ":".join((*route.namespaces, route.name)) if route.name else None
+    mode: Literal["sync", "async"] = "sync"
+    try:
+        # The question that BaseHandler asks before it calls the view.
+        mode = "async" if iscoroutinefunction(route.callback) else "sync"
+        found = unwrap(route.callback, route.name)
+        streaming = streams.read(found)
+    except Exception:  # an object that answers questions with errors is a route all the same
+        cls = type(route.callback)
+        place = location_of(cls, base_dir)
+        return View(route.route, dotted(cls), mode, kind="class", name=name, location=place)
+    return View(
+        route=route.route,
+        view=dotted(found.subject),
+        mode=mode,
+        kind=found.kind,
+        name=name,
+        streaming=streaming.iterator,
+        event_stream=streaming.event_stream,
+        location=location_of(found.subject, base_dir),
+    )
 
 
 def _join(prefix: str, route: str) -> str:

@@ -1,0 +1,1 @@
+MIDDLEWARE += ["config.middleware.Local"]

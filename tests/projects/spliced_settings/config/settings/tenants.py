@@ -1,0 +1,1 @@
+TENANT_MIDDLEWARE = ["config.middleware.Tenant"]
