@@ -32,7 +32,13 @@ def copy_project(name: str, tmp_path: Path) -> Path:
 def environment(**changes: str | None) -> dict[str, str]:
     """The environment for a project's process: this checkout importable, nothing inherited
     that would decide in the project's place."""
-    dropped = {"DJANGO_SETTINGS_MODULE", "PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"}
+    dropped = {
+        "DJANGO_SETTINGS_MODULE",
+        "FORWARDED_ALLOW_IPS",
+        "PORT",
+        "PYTHONUNBUFFERED",
+        "WEB_CONCURRENCY",
+    }
     env = {key: value for key, value in os.environ.items() if key not in dropped}
     env["PYTHONPATH"] = str(ROOT)
     env["PYTHONDONTWRITEBYTECODE"] = "1"

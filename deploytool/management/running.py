@@ -59,7 +59,7 @@ def require_checked(plan: Plan) -> str:
     production = plan.mode == "production"
     try:
         found = checks.run_checks(include_deployment_checks=production)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandError(
             f"Django's checks could not run: {type(error).__name__}: {error}\n"
             "manage.py check shows where; --skip-checks starts without them."

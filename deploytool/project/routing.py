@@ -42,7 +42,7 @@ def inspect_routing(base_dir: str) -> tuple[RoutingModule, ...]:
     for name, path in dict(_modules(base_dir)).items():
         try:
             module = importlib.import_module(name)
-        except Exception:  # noqa: S112 - the entry point that uses it tells why
+        except (Exception, SystemExit):  # noqa: S112 - the entry point that uses it tells why
             continue
         for attribute, value in vars(module).items():
             routed = isinstance(value, (list, tuple)) and _leaves(value)

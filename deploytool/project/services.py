@@ -89,7 +89,7 @@ def ancestors(path: str) -> tuple[str, ...]:
     """
     try:
         found = import_string(path)
-    except Exception:  # whatever the user's module raises, the setting is still known
+    except (Exception, SystemExit):  # whatever the user's module raises, the setting is still known
         return (path,)
     if not inspect.isclass(found):
         return (path,)
@@ -144,7 +144,7 @@ def _in_memory(alias: str, name: str) -> bool:
         return False
     try:
         return connections[alias].vendor == "sqlite"
-    except Exception:  # a backend that cannot be loaded is reported by Django's own checks
+    except (Exception, SystemExit):  # a backend that cannot be loaded is reported by Django's own checks
         return False
 
 
@@ -227,7 +227,7 @@ def _static_view(path: str) -> bool:
         return False  # the same routes are the development server's, and tell nothing
     try:
         patterns = get_resolver().url_patterns
-    except Exception:  # a URLconf that cannot be imported is a fact about the views
+    except (Exception, SystemExit):  # a URLconf that cannot be imported is a fact about the views
         return False
     return any(
         isinstance(pattern, URLPattern)

@@ -129,7 +129,7 @@ def _ancestor_names(path: str) -> set[str]:
     # By bare names: Django's tasks and their backport for older versions share them.
     try:
         found = import_string(path)
-    except Exception:  # whatever the user's module raises, its name is still known
+    except (Exception, SystemExit):  # whatever the user's module raises, its name is still known
         return {path.rpartition(".")[2]}
     return {cls.__name__ for cls in found.__mro__} if inspect.isclass(found) else set()
 

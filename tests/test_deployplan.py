@@ -1,0 +1,104 @@
+"""``manage.py deployplan`` on whole projects: the answer, its evidence, and nothing else on stdout."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from tests.support import PROJECTS, ROOT, copy_project, manage
+
+SCHEMA = json.loads((ROOT / "deploytool/reports/deployplan.schema.json").read_text())
+EVERY = sorted(path.parent.name for path in PROJECTS.glob("*/manage.py"))
+
+
+def planned(project, *args, **env):
+    done = manage(project, "deployplan", "--format", "json", *args, **env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def interface(plan):
+    return plan["decisions"][0]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_project_gets_a_plan_that_its_schema_describes(name, tmp_path):
+    project = copy_project(name, tmp_path)
+    plan = planned(project)
+    jsonschema.Draft202012Validator(SCHEMA).validate(plan)
+    assert "Traceback" not in json.dumps(plan["plan"])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_project_gets_an_answer_in_text(name, tmp_path):
+    done = manage(copy_project(name, tmp_path), "deployplan")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(("WSGI (", "ASGI ("))
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_channels_route_requires_asgi_with_file_and_line(tmp_path):
+    project = copy_project("channels_chat", tmp_path)
+    decision = interface(planned(project))
+    assert (decision["value"], decision["strength"]) == ("asgi", "required")
+    assert decision["evidence"]
+    place, line = decision["evidence"][0].split(" ")[0].rsplit(":", 1)
+    assert "path(" in (project / place).read_text().splitlines()[int(line) - 1]
+
+
+def test_stdout_carries_only_the_answer_whatever_the_project_prints(tmp_path):
+    project = copy_project("entry_plain", tmp_path)
+    settings = next(project.glob("*/settings.py"))
+    with settings.open("a") as file:
+        file.write("\nimport atexit\nprint('settings speak')\n")
+        file.write("atexit.register(print, 'exit speaks')\n")
+    for entry in ("wsgi.py", "asgi.py"):
+        with (settings.parent / entry).open("a") as file:
+            file.write("\nprint('entry point speaks')\n")
+    with (settings.parent / "urls.py").open("a") as file:
+        file.write("\nimport os\nprint('urls speak')\nos.system('echo urls shout')\n")
+    done = manage(project, "deployplan", "--format", "json")
+    document = json.loads(done.stdout)
+    assert "settings speak" in done.stderr
+    assert "urls shout" in done.stderr
+    assert "urls speak" in done.stderr
+    assert "exit speaks" in done.stderr
+    assert "entry point speaks" in document["project"]["entrypoints"]["wsgi"]["output"]
+
+
+def test_a_misspelt_setting_is_one_line_with_the_nearest_name(tmp_path):
+    project = copy_project("entry_plain", tmp_path)
+    settings = next(project.glob("*/settings.py"))
+    with settings.open("a") as file:
+        file.write("\nDEPLOYTOOL = {'WORKRES': 3}\n")
+    done = manage(project, "deployplan")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.strip() == (
+        "CommandError: settings.DEPLOYTOOL has an unknown key 'WORKRES'. Did you mean 'WORKERS'?"
+    )
+
+
+def test_options_stand_above_what_is_found(tmp_path):
+    project = copy_project("entry_plain", tmp_path)
+    plan = planned(project, "--interface", "asgi", "--server", "daphne")
+    assert (plan["plan"]["interface"], plan["plan"]["server"]) == ("asgi", "daphne")
+    assert [d["source"] for d in plan["decisions"][:2]] == ["option", "option"]
+    done = manage(project, "deployplan", "--interface", "wsgi", "--server", "daphne")
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: Daphne serves ASGI only")
+
+
+def test_a_database_that_does_not_answer_is_not_asked(tmp_path):
+    project = copy_project("entry_plain", tmp_path)
+    settings = next(project.glob("*/settings.py"))
+    with settings.open("a") as file:
+        file.write(
+            "\nDATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3',"
+            " 'NAME': '/nonexistent/directory/db.sqlite3', 'PASSWORD': 'hush-hush'}}\n"
+        )
+    done = manage(project, "deployplan", "--format", "json")
+    assert done.returncode == 0
+    assert "hush-hush" not in done.stdout
