@@ -68,26 +68,39 @@ def entry_point(project: Project, interface: Interface) -> EntryPoint:
 def find_target(project: Project, interface: Interface) -> Target:
     """Where the entry point of ``interface`` belongs.
 
-    Where the settings (or the place where it was found) say, else beside the package that
-    holds the settings, as ``startproject`` has it. Raises CommandError where the setting
-    names a module that something else lives in.
+    Where the settings (or the place where it was found) say, else beside the other entry
+    point, else beside the package that holds the settings, as ``startproject`` has it.
+    Raises CommandError where the setting names no module that the entry point could have.
     """
     entry = entry_point(project, interface)
-    module, attribute = beside_settings(project, interface), "application"
-    if entry.application:
-        # "module:attribute"; the settings' own form is "module.attribute".
-        named, _, name = entry.application.replace(":", ".").rpartition(".")
-        location = entry.location
-        elsewhere = location is not None and Path(location.path).is_absolute()
-        if not named or elsewhere or _occupied(project, interface, named):
-            raise CommandError(
-                f"{entry.source} names {entry.application}, whose module "
-                + ("is not part of this project" if elsewhere else "holds something else")
-                + f'. Set {interface.upper()}_APPLICATION = "{module}.{attribute}", '
-                "and run this command again."
-            )
-        module, attribute = named, name
+    beside = _beside_other(project, interface) or beside_settings(project, interface)
+    problem = _problem(project, entry)
+    if problem:
+        raise CommandError(
+            f'{problem}. Set {interface.upper()}_APPLICATION = "{beside}.application", '
+            "and run this command again."
+        )
+    module, _, attribute = (entry.application or f"{beside}:application").partition(":")
     return Target(module, attribute, _path(project, module))
+
+
+def _problem(project: Project, entry: EntryPoint) -> str | None:
+    """Why nothing can be written where the setting wants the entry point."""
+    if entry.error and entry.error.message.startswith(entry.source):
+        return entry.error.message  # the setting itself is malformed
+    if entry.application is None:
+        return None
+    names = f"{entry.source} names {entry.application}, whose module"
+    if _elsewhere(entry):
+        return f"{names} is not part of this project"
+    if _occupied(project, entry.interface, entry.application.partition(":")[0]):
+        return f"{names} holds something else"
+    return None
+
+
+def _elsewhere(entry: EntryPoint) -> bool:
+    """Whether its module lies outside of the project, in an installed distribution say."""
+    return entry.location is not None and Path(entry.location.path).is_absolute()
 
 
 def _occupied(project: Project, interface: Interface, module: str) -> bool:
@@ -98,6 +111,15 @@ def _occupied(project: Project, interface: Interface, module: str) -> bool:
     if working:
         modules.add((other.application or "").partition(":")[0])
     return module in modules
+
+
+def _beside_other(project: Project, interface: Interface) -> str | None:
+    """``deploy.asgi`` where the project has, or its settings name, a ``deploy.wsgi``."""
+    other = entry_point(project, "wsgi" if interface == "asgi" else "asgi")
+    module, _, last = (other.application or "").partition(":")[0].rpartition(".")
+    if last != other.interface or _elsewhere(other):
+        return None
+    return f"{module}.{interface}" if module else interface
 
 
 def beside_settings(project: Project, interface: Interface) -> str:

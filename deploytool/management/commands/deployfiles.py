@@ -12,7 +12,7 @@ from deploytool.plan import Options
 from deploytool.writer import shown, write
 
 if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
+    from django.core.management.base import CommandParser, OutputWrapper
 
     from deploytool.writer import Change
 
@@ -38,23 +38,23 @@ class Command(ProjectCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Go through the files, one after the other."""
-        with answer_only(self.stdout):
+        with answer_only(self.stdout) as answer:
             project, plan = self.plan(Options())
             found = changes(project, plan, options["names"])
             if not found and options["verbosity"] and not options["diff"]:
-                self.stdout.write(f"Nothing to write: {plan.application} works.")
+                answer.write(f"Nothing to write: {plan.application} works.")
             for _, change in found:
-                self.settle(change, **options)
+                self.settle(change, answer, options)
         due = [artifact.name for artifact, change in found if is_due(artifact, change, project)]
         if options["check"] and due:
             names = " ".join(dict.fromkeys(due))
             raise CommandError(f"Missing or out of date. Next: manage.py deployfiles {names}")
 
-    def settle(self, change: Change, **options: Any) -> None:
+    def settle(self, change: Change, answer: OutputWrapper, options: dict[str, Any]) -> None:
         """Do with one file what ``options`` ask for, and say what was done."""
         name, passive = shown(change.path), options["dry_run"] or options["check"]
         if options["diff"]:
-            self.stdout.write(change.diff(name), ending="")
+            answer.write(change.diff(name), ending="")
             return
         verb = {"missing": "created", "unchanged": "unchanged"}.get(change.state, "updated")
         if change.reason and (passive or options["noinput"] or not self.confirm(name, change)):
@@ -65,14 +65,14 @@ class Command(ProjectCommand):
         else:
             write(change)
         if options["verbosity"]:
-            self.stdout.write(f"{name}: {verb}")
+            answer.write(f"{name}: {verb}")
         if options["dry_run"] and options["verbosity"] > 1:
-            self.stdout.write(change.after)
+            answer.write(change.after)
 
     def confirm(self, name: str, change: Change) -> bool:
         """Ask whether to overwrite a file that is not ours; no answer is no."""
         try:
-            answer = input(f"{name} was {change.reason}. Overwrite it? [y/N] ")
+            said = input(f"{name} was {change.reason}. Overwrite it? [y/N] ")
         except EOFError:  # nobody is there to answer
-            answer = ""
-        return answer.strip().lower() in {"y", "yes"}
+            return False
+        return said.strip().lower() in {"y", "yes"}
