@@ -144,7 +144,7 @@ class _Probe:
             )
         self._deadline = time.monotonic() + self._timeout + _GRACE
         # Popen.wait() with a limit sleeps between looks, up to 50 ms; a thread does not.
-        self._waiter = threading.Thread(target=self._process.wait, daemon=True)
+        self._waiter = threading.Thread(target=_wait, args=[self._process], daemon=True)
         self._waiter.start()
 
     def result(self) -> EntryPoint:
@@ -260,8 +260,19 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the process has ended, and end what it started and left behind."""
+    if sys.platform == "linux":
+        # Not reaped yet, so that its number cannot be another process's by now
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()
+    _kill(process)
+    process.wait()
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and what it started; it is its own session, not waited for yet."""
+    """Kill the process and what it started: it leads a process group of its own."""
     if sys.platform != "win32":
         try:
             os.killpg(process.pid, signal.SIGKILL)

@@ -110,7 +110,7 @@ def _nested(routes: list[Any]) -> int:
 def _modules(base_dir: str) -> Iterator[tuple[str, str]]:
     """The names and files of modules that look as if they held routes."""
     for config in apps.get_app_configs():
-        if not is_installed(config.path):
+        if not is_installed(os.path.join(config.path, "__init__.py")):
             yield from _below(config.name, Path(config.path), _DEPTH)
     for package in parents(getattr(settings, "SETTINGS_MODULE", None)):
         module = sys.modules.get(package)

@@ -9,7 +9,6 @@ import ast
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from deploytool.project.definitions import definitions
 from deploytool.project.facts import Location, WebSocketRoute
 from deploytool.project.probe.text import parsed
 from deploytool.project.source import is_installed, locate
@@ -58,6 +57,20 @@ def assignment_line(path: str, attribute: str) -> int | None:
     return line
 
 
+def _definition_line(path: str, qualified: str) -> int | None:
+    """The line of a class or function of a file, by its name within the file."""
+    tree = parsed(path)
+    body, line = (tree.body if tree else []), None
+    for part in qualified.split("."):
+        for node in body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == part:
+                body, line = node.body, node.lineno
+                break
+        else:
+            break  # made while it ran: the class or function that it was made in is near
+    return line
+
+
 def websocket_route(raw: dict[str, Any], files: Iterable[str], base_dir: str) -> WebSocketRoute:
     """The WebSocketRoute of a Route that the probe (or its code, here) wrote down.
 
@@ -90,5 +103,4 @@ def _location(raw: dict[str, Any], files: Iterable[str], base_dir: str) -> Locat
         return None
     if raw["line"] is not None:
         return locate(raw["file"], raw["line"], base_dir)
-    qualified = raw["qualified"]
-    return locate(raw["file"], definitions(raw["file"]).classes.get(qualified), base_dir)
+    return locate(raw["file"], _definition_line(raw["file"], raw["qualified"]), base_dir)

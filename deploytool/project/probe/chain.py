@@ -65,6 +65,8 @@ class Walk:
             return set()
         self._seen.add(key)
         self._kept.append(app)
+        if way.wrappers and self.found.inner_interface is None:
+            self.found.inner_interface = interface_of(app)
         for is_kind, walk in self._kinds:
             if is_kind(app):
                 return walk(app, way)
@@ -110,6 +112,7 @@ class Walk:
         items = protocol_items(mapping) or [(k, v) for k, v in mapping.items() if callable(v)]
         for kind, app in items:
             if kind in way.types or (kind not in PROTOCOLS and len(way.types) > 1):
+                self.called_as_asgi(app)
                 below = self.visit(app, way.only({kind}).to())
                 empty = descends(app, "URLRouter") and not getattr(app, "routes", None)
                 answered |= below or (set() if empty else {kind})
@@ -133,6 +136,7 @@ class Walk:
             return set(answered)
         if callback is None:
             return set()
+        self.called_as_asgi(callback)
         before = len(self.found.websocket_routes)
         below = self.visit(callback, way.to())
         added = self.found.websocket_routes[before:]
@@ -238,13 +242,19 @@ class Walk:
         several = len(holds.plain) + len(holds.by_path) > 1
         for inner in holds.plain:
             self.check(app, inner)
-            self.found.inner_interface = self.found.inner_interface or interface_of(inner)
             answered |= self.visit(inner, way.to(chosen=several))
         if holds.by_protocol:
             answered |= self.by_protocol(dict(holds.by_protocol), way)
         for path, inner in holds.by_path:
             answered |= self.visit(inner, way.to(path))
         return answered
+
+    def called_as_asgi(self, app: Any) -> None:
+        """Note where something that a router calls with three arguments is a WSGI application."""
+        if interface_of(app) == "wsgi":
+            self.found.problem = self.found.problem or (
+                f"{dotted(app)} is a WSGI application and is called as an ASGI one"
+            )
 
     def check(self, outer: Any, inner: Any) -> None:
         """Note where ``outer`` cannot call ``inner``."""

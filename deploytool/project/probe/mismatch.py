@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .inner import closure
 from .signature import arity, descends, dotted, function_of, interface_of
 from .text import definition, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _NAMES = {"wsgi": "a WSGI", "asgi": "an ASGI", "asgi2": "an ASGI 2"}
 
@@ -37,8 +40,15 @@ def mismatch(outer: Any, inner: Any) -> str | None:
 def _calls(outer: Any, inner: Any) -> set[int]:
     """The numbers of arguments with which the code of ``outer`` calls ``inner`` itself."""
     names = _names_of(outer, inner)
+    function = function_of(outer)
+    node = definition(function) if function is not None else None
+    # What runs when it is called decides; the rest of the class where that does not show it
+    return (_counted([node], names) if node else set()) or _counted(_classes(outer), names)
+
+
+def _counted(trees: Sequence[ast.AST], names: set[str]) -> set[int]:
     found: set[int] = set()
-    for tree in _code(outer):
+    for tree in trees:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or node.keywords:
                 continue
@@ -64,10 +74,10 @@ def _names_of(outer: Any, inner: Any) -> set[str]:
     return {name for name, value in places.items() if value is inner}
 
 
-def _code(outer: Any) -> list[ast.AST]:
-    if inspect.isfunction(outer):
-        node = definition(outer)
-        return [node] if node else []
+def _classes(outer: Any) -> list[ast.AST]:
+    """The source of the classes of an instance, Django's own handlers left out."""
+    if inspect.isroutine(outer):
+        return []
     found: list[ast.AST] = []
     for cls in type(outer).__mro__:
         if cls is object or (

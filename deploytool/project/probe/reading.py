@@ -6,6 +6,7 @@ which types go where, and its namespace what is there.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from .dispatch import Reader, parameters
 from .guess import guess
 from .inner import PROTOCOLS, held
 from .resolve import SUPER, UNKNOWN, Frame, resolve
-from .signature import descends, dotted, function_of, interface_of, is_application
+from .signature import descends, dotted, function_of, is_application
 from .text import definition, is_project, parsed
 from .way import ROUTERS
 
@@ -34,7 +35,7 @@ def read(walk: Walk, app: Any, function: FunctionType, way: Way) -> set[str] | N
     None where there is no source of the project's own to read.
     """
     node = definition(function) if is_project(function.__code__.co_filename) else None
-    if node is None:
+    if node is None or isinstance(app, functools.partial):  # its arguments are given already
         return None
     bound = inspect.ismethod(app) or not inspect.isroutine(app)
     instance = getattr(app, "__self__", app) if bound else None
@@ -93,10 +94,8 @@ def _answer(walk: Walk, answer: Answer, frame: Frame, way: Way) -> set[str] | No
     if answer.keyed and isinstance(value, dict):
         return walk.by_protocol(value, way)
     if is_application(value) or consumer_of(value) or (callable(value) and held(value)):
-        if len(answer.call.args) == 3 and interface_of(value) == "wsgi":
-            walk.found.problem = walk.found.problem or (
-                f"{dotted(value)} is a WSGI application and is called as an ASGI one"
-            )
+        if len(answer.call.args) == 3:
+            walk.called_as_asgi(value)
         chosen = way.chosen or way.types < frozenset(PROTOCOLS) or bool(answer.path)
         return walk.visit(value, way.to(answer.path, chosen=chosen))
     return _helper(walk, answer, value, frame, way)

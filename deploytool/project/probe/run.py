@@ -7,7 +7,6 @@ import faulthandler
 import importlib
 import json
 import os
-import signal
 import sys
 import traceback
 from typing import IO, TYPE_CHECKING, Any
@@ -112,15 +111,9 @@ def _write(request: dict[str, Any], answer: dict[str, Any]) -> None:
 
 
 def _end() -> None:
-    """End at once, with everything that the import started, whatever threads there are."""
+    """End at once, whatever threads and exit handlers the import left."""
     faulthandler.cancel_dump_traceback_later()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # closed or replaced by the import
             stream.flush()
-    if sys.platform != "win32" and os.getpgrp() == os.getpid():
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            os.killpg(0, signal.SIGTERM)
-        except Exception:
-            os._exit(0)
     os._exit(0)
