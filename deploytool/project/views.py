@@ -7,6 +7,7 @@ decorators around it are taken off only to say which function or class it is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
@@ -16,7 +17,8 @@ from django.urls import URLResolver, get_resolver
 from deploytool.project.callbacks import unwrap
 from deploytool.project.definitions import dotted, location_of
 from deploytool.project.facts import Failure, View, Views
-from deploytool.project.source import failure
+from deploytool.project.settings_source import SettingsSource
+from deploytool.project.source import failure, locate
 from deploytool.project.streaming import StreamReader
 
 if TYPE_CHECKING:
@@ -31,15 +33,18 @@ def inspect_views(base_dir: str) -> Views:
     """
     urlconf: object = getattr(settings, "ROOT_URLCONF", None)
     if not urlconf:
-        error = Failure("ImproperlyConfigured", "settings.ROOT_URLCONF is not set")
-        return Views(urlconf=None, error=error)
+        missing = Failure("ImproperlyConfigured", "settings.ROOT_URLCONF is not set")
+        return Views(urlconf=None, error=missing)
     name = urlconf if isinstance(urlconf, str) else str(getattr(urlconf, "__name__", urlconf))
     walk = _Walk(base_dir)
     walk.resolver(get_resolver(), "", ())
     # Only now is every module of the URLconf loaded, and with it every streaming class.
     streams = StreamReader()
     views = tuple(_view(route, streams, base_dir) for route in walk.routes)
-    return Views(urlconf=name, views=views, error=walk.error)
+    error = walk.error
+    if error and not error.location:  # nothing of the project ran: the setting names no module
+        error = replace(error, location=SettingsSource(base_dir).line_of(name))
+    return Views(urlconf=name, views=views, error=error)
 
 
 class _Route(NamedTuple):
@@ -70,18 +75,25 @@ class _Walk:
         except KeyboardInterrupt:
             raise
         except BaseException as raised:
-            self._failed(raised)
+            self._failed(raised, resolver)
             return
         self._open.append(resolver)
         for pattern in patterns:
             try:
                 self._pattern(pattern, prefix, namespaces)
             except Exception as raised:
-                self._failed(raised)
+                self._failed(raised, resolver)
         self._open.pop()
 
-    def _failed(self, raised: BaseException) -> None:
-        self.error = self.error or failure(raised, self._base_dir)
+    def _failed(self, raised: BaseException, resolver: URLResolver) -> None:
+        error = failure(raised, self._base_dir)
+        if not error.location:
+            # Django complains of a URLconf in its own frames alone: name the file.
+            module = resolver.__dict__.get("urlconf_module", resolver.urlconf_name)
+            path = getattr(module, "__file__", None)
+            place = locate(path, None, self._base_dir) if isinstance(path, str) else None
+            error = replace(error, location=place)
+        self.error = self.error or error
 
     def _pattern(self, pattern: object, prefix: str, namespaces: tuple[str, ...]) -> None:
         if not hasattr(pattern, "pattern"):

@@ -208,7 +208,10 @@ def test_urlconf_that_does_not_exist(tmp_path: Path) -> None:
     project = copy_project("broken_urlconf", tmp_path)
     (project / "broken" / "urls.py").unlink()
     error = inspect(project)["error"]
-    assert (error["type"], error["location"]) == ("ModuleNotFoundError", None)
+    assert error["type"] == "ModuleNotFoundError"
+    settings = (project / "broken" / "settings.py").read_text().splitlines()
+    line = settings.index('ROOT_URLCONF = "broken.urls"') + 1
+    assert error["location"] == {"path": "broken/settings.py", "line": line}
 
 
 def test_pattern_of_the_wrong_kind(tmp_path: Path) -> None:
@@ -216,7 +219,18 @@ def test_pattern_of_the_wrong_kind(tmp_path: Path) -> None:
     append_urls(project, "api", 'urlpatterns += ["status/", path("more/", views.ping)]')
     found = inspect(project)
     assert "neither a path()" in found["error"]["message"]
+    assert found["error"]["location"] == {"path": "api/urls.py", "line": None}
     assert found["views"][-1]["route"] == "more/"
+
+
+def test_included_module_without_patterns(tmp_path: Path) -> None:
+    project = copy_project("broken_urlconf", tmp_path)
+    (project / "shop" / "urls.py").write_text("url_patterns = []\n")
+    found = inspect(project)
+    assert found["error"]["type"] == "ImproperlyConfigured"
+    assert "does not appear to have any patterns" in found["error"]["message"]
+    assert found["error"]["location"] == {"path": "shop/urls.py", "line": None}
+    assert [each["route"] for each in found["views"]] == [""]
 
 
 def test_urlconf_that_includes_itself_ends(tmp_path: Path) -> None:
