@@ -31,8 +31,13 @@ def changes(
     """Each file of the artifacts called ``names``, against what the project has.
 
     Without names: of those that the plan needs and the project lacks, and of those that
-    were written before. Raises CommandError where one of them cannot be generated or compared.
+    were written before. Raises CommandError for a name that there is not, and where one of
+    them cannot be generated or compared.
     """
+    known = [artifact.name for artifact in ARTIFACTS]
+    for name in names:
+        if name not in known:
+            raise CommandError(f"There is no {name!r} to write. There are: {', '.join(known)}.")
     found: list[tuple[Artifact, Change]] = []
     for artifact in ARTIFACTS:
         if names and artifact.name not in names:

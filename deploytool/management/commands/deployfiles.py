@@ -24,10 +24,9 @@ class Command(ProjectCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
-        known = {artifact.name: artifact.help for artifact in ARTIFACTS}
-        text = "; ".join(f"{name}: {what}" for name, what in known.items())
-        text = f"What to write ({text}). Default: what is missing or out of date."
-        parser.add_argument("names", nargs="*", choices=list(known), help=text)
+        known = "; ".join(f"{artifact.name}: {artifact.help}" for artifact in ARTIFACTS)
+        text = f"What to write ({known}). Default: what is missing or out of date."
+        parser.add_argument("names", nargs="*", metavar="NAME", help=text)
         for option, text in {
             "--dry-run": "Say what would be written, with -v 2 the whole files; write nothing.",
             "--diff": "Print what would change as a unified diff; write nothing.",
