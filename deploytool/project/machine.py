@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import re
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata

@@ -144,7 +144,7 @@ def _in_memory(alias: str, name: str) -> bool:
         return False
     try:
         return connections[alias].vendor == "sqlite"
-    except (Exception, SystemExit):  # a backend that cannot be loaded is reported by Django's own checks
+    except (Exception, SystemExit):  # Django's own checks report it
         return False
 
 
