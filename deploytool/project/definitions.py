@@ -36,7 +36,7 @@ def function_node(code: CodeType) -> FunctionNode | None:
 
 
 def _parsed_alone(code: CodeType) -> FunctionNode | None:
-    """Parse the lines of one function: a hundred times faster than its whole file."""
+    """Parse the lines of one function: far cheaper than its whole file."""
     lines = _lines(code.co_filename)
     first, end = code.co_firstlineno - 1, _last_line(code)
     if code.co_name == "<lambda>" or first >= len(lines):

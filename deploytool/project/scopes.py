@@ -12,7 +12,7 @@ import functools
 import sys
 from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils import functional
 
@@ -99,6 +99,39 @@ def local_module(name: str, namespace: Mapping[str, object]) -> ModuleType | Non
         package = package.rpartition(".")[0]
 
 
+# The conditional statements around a node, outermost first: each with the branch of it.
+_Branch = tuple[tuple[ast.AST, str], ...]
+
+_BRANCHES = {
+    ast.If: ("body", "orelse"),
+    ast.For: ("body", "orelse"),
+    ast.AsyncFor: ("body", "orelse"),
+    ast.While: ("body", "orelse"),
+    ast.Try: ("handlers",),
+    ast.Match: ("cases",),
+}
+
+
+class _Assigned(NamedTuple):
+    """A value given to a local variable: where the assignment ends, and in which branch."""
+
+    end: tuple[int, int]
+    value: ast.expr
+    branch: _Branch
+
+
+def _in_order(node: ast.AST, branch: _Branch) -> Iterator[tuple[ast.AST, _Branch]]:
+    """The nodes below one in the order of the source, each with its branch."""
+    yield node, branch
+    conditional = _BRANCHES.get(type(node), ())
+    for name, value in ast.iter_fields(node):
+        inner = (*branch, (node, name)) if name in conditional else branch
+        for child in value if isinstance(value, list) else [value]:
+            # Contexts (ast.Load) are shared between nodes, and mean nothing here.
+            if isinstance(child, ast.AST) and not isinstance(child, ast.expr_context):
+                yield from _in_order(child, inner)
+
+
 class Scope:
     """The names of one function, as its body sees them.
 
@@ -112,7 +145,8 @@ class Scope:
         self.node = function_node(function.__code__)
         self.parameters: list[str] = []
         self._closure = cells(function)
-        self._assigned: dict[str, list[tuple[tuple[int, int], ast.expr]]] = {}
+        self._assigned: dict[str, list[_Assigned]] = {}
+        self._branches: dict[ast.AST, _Branch] = {}
         self._objects: dict[str, object] = {}
         self.body: list[ast.AST] = []
         if self.node is not None:
@@ -123,7 +157,9 @@ class Scope:
             if owner is not None and self.parameters and not self._is_static():
                 self._objects[self.parameters.pop(0)] = Instance(owner)
             statements = self.node.body if isinstance(self.node.body, list) else [self.node.body]
-            self.body = [node for each in statements for node in ast.walk(each)]
+            for each in statements:
+                self._branches.update(_in_order(each, ()))
+            self.body = list(self._branches)
             for node in self.body:
                 self._note(node)
 
@@ -147,7 +183,8 @@ class Scope:
     ) -> None:
         if isinstance(target, ast.Name) and value is not None:
             end = (statement.end_lineno or 0, statement.end_col_offset or 0)
-            self._assigned.setdefault(target.id, []).append((end, value))
+            assigned = _Assigned(end, value, self._branches[target])
+            self._assigned.setdefault(target.id, []).append(assigned)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         namespace = self.function.__globals__
@@ -166,19 +203,24 @@ class Scope:
             self._objects[alias.asname or alias.name] = found
 
     def sources(self, node: ast.expr) -> list[ast.expr]:
-        """The expressions that one takes its value from: what was last assigned to a local
-        variable above its place, the branches of a condition, what is awaited."""
+        """The expressions that one takes its value from, the likeliest first: what was
+        assigned to a local variable above its place, the branches of a condition, what is
+        awaited."""
         if isinstance(node, ast.Await | ast.NamedExpr):
             return [node.value]
         if isinstance(node, ast.IfExp):
             return [node.body, node.orelse]
         if isinstance(node, ast.BoolOp):
             return node.values
+        found: list[ast.expr] = []
         if isinstance(node, ast.Name):
-            place = (node.lineno, node.col_offset)
-            before = [value for end, value in self._assigned.get(node.id, ()) if end <= place]
-            return before[-1:]
-        return []
+            place, branch = (node.lineno, node.col_offset), self._branches.get(node, ())
+            for assigned in reversed(self._assigned.get(node.id, ())):
+                if assigned.end <= place:
+                    found.append(assigned.value)
+                    if assigned.branch == branch[: len(assigned.branch)]:
+                        break  # always passed on the way here: nothing older matters
+        return found
 
     def resolve(self, node: ast.expr, fuel: int = _FUEL) -> object:
         """What an expression stands for: a run-time object, or one of this module's

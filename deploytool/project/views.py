@@ -7,6 +7,7 @@ decorators around it are taken off only to say which function or class it is.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -14,12 +15,12 @@ from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.urls import URLResolver, get_resolver
 
-from deploytool.project.callbacks import unwrap
+from deploytool.project.callbacks import Callback, unwrap
 from deploytool.project.definitions import dotted, location_of
 from deploytool.project.facts import Failure, View, Views
 from deploytool.project.settings_source import SettingsSource
 from deploytool.project.source import failure, locate
-from deploytool.project.streaming import StreamReader
+from deploytool.project.streaming import Streaming, StreamReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,15 +114,13 @@ class _Walk:
 def _view(route: _Route, streams: StreamReader, base_dir: str) -> View:
     name = ":".join((*route.namespaces, route.name)) if route.name else None
     mode: Literal["sync", "async"] = "sync"
-    try:
+    # An object that answers questions with errors is a route all the same.
+    found, streaming = Callback(route.callback, "class"), Streaming()
+    with contextlib.suppress(Exception):
         # The question that BaseHandler asks before it calls the view.
         mode = "async" if iscoroutinefunction(route.callback) else "sync"
         found = unwrap(route.callback, route.name)
         streaming = streams.read(found)
-    except Exception:  # an object that answers questions with errors is a route all the same
-        cls = type(route.callback)
-        place = location_of(cls, base_dir)
-        return View(route.route, dotted(cls), mode, kind="class", name=name, location=place)
     return View(
         route=route.route,
         view=dotted(found.subject),

@@ -279,4 +279,4 @@ def test_ten_thousand_routes_parse_no_more_than_they_must(tmp_path: Path) -> Non
     assert len(views["views"]) == 10_000
     assert [each["route"] for each in views["views"] if each["streaming"]] == ["7/9/"]
     assert parsed == 1
-    assert seconds < 10  # 0.4 s on two idle cores; the bound allows for busy ones
+    assert seconds < 10  # 0.2 s where nothing else runs; the bound allows for busy machines

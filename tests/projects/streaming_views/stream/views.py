@@ -150,6 +150,34 @@ async def either(request):
     return Stream(ticks() if request.GET else ["nothing"])
 
 
+async def branches(request):
+    if request.GET:
+        content = ticks()
+    else:
+        content = ["nothing"]
+    return Stream(content)
+
+
+def replaced(request):
+    content = ticks()
+    try:
+        content = lines()
+    except ValueError:
+        raise
+    return Stream(content)
+
+
+async def rewrapped(request):
+    content = ticks()
+    content = relayed(content)
+    return Stream(content)
+
+
+async def relayed(source):
+    async for part in source:
+        yield part
+
+
 def opaque(request):
     return Stream(request.content_source())
 
