@@ -35,6 +35,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from deploytool.project.probe.first_call import first_call
 from deploytool.project.probe.run import inspected
 from deploytool.project.probe.signature import interface_of
 
@@ -591,6 +592,22 @@ async def by_literal(scope, receive, send):
     await apps[scope["type"]](scope, receive, send)
 
 
+async def by_membership(scope, receive, send):
+    if scope["type"] not in BY_TYPE:
+        raise ValueError(scope["type"])
+    await BY_TYPE[scope["type"]](scope, receive, send)
+
+
+async def in_a_try(scope, receive, send):
+    try:
+        if scope["type"] == "websocket" and scope["path"]:
+            await SOCKETS(scope, receive, send)
+        else:
+            await django_application(scope, receive, send)
+    except ValueError:
+        await send({"type": "websocket.close"})
+
+
 class ByMethods:
     def __init__(self):
         self.web = django_application
@@ -617,6 +634,8 @@ class ByMethods:
         by_mapping,
         by_get,
         by_literal,
+        by_membership,
+        in_a_try,
         ByMethods(),
     ],
     ids=lambda app: getattr(app, "__name__", "methods"),
@@ -649,11 +668,48 @@ async def deny(send):
     await send({"type": "websocket.close"})
 
 
+async def deny_socket(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+class DenySocket:
+    async def __call__(self, scope, receive, send):
+        await deny(send)
+
+
 @pytest.mark.parametrize("app", [refusing, refusing_by_helper])
 def test_a_refusal_is_no_answer(app):
     answer = inspect(app)
     assert answer["protocols"] == ("http",)
     assert answer["websocket_routes"] == []
+
+
+@pytest.mark.parametrize("app", [deny_socket, DenySocket()])
+def test_a_router_that_only_refuses_answers_none(app, http):
+    answer = inspect(ProtocolTypeRouter({"http": http, "websocket": app}))
+    assert answer["protocols"] == ("http",)
+
+
+class Socket:
+    def __init__(self, scope, receive, send):
+        self.send = send
+
+    async def accept(self):
+        await self.send({"type": "websocket.accept"})
+
+
+async def answering_with_a_class(scope, receive, send):
+    if scope["type"] == "http":
+        await django_application(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await Socket(scope, receive, send).accept()
+
+
+def test_a_named_type_that_goes_to_something_unknown_is_answered():
+    answer = inspect(answering_with_a_class)
+    assert (answer["protocols"], answer["guessed"]) == (("http", "websocket"), True)
+    assert routes(answer) == [("", "answering_with_a_class")]
 
 
 async def inline(scope, receive, send):
@@ -722,6 +778,69 @@ def test_an_opaque_application_is_guessed_from_its_text():
     build()
     answer = inspect(built_by_call)
     assert (answer["handler"], routes(answer)) == (DJANGO_ASGI, [("ws/", "Chat")])
+
+
+_built = None
+
+
+async def built_in_a_global(scope, receive, send):
+    global _built  # noqa: PLW0603 - as projects do
+    if _built is None:
+        _built = ProtocolTypeRouter({"http": get_asgi_application(), "websocket": SOCKETS})
+    await _built(scope, receive, send)
+
+
+class BuiltByProperty:
+    @functools.cached_property
+    def app(self):
+        return ProtocolTypeRouter({"http": get_asgi_application(), "websocket": SOCKETS})
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("app", [built_in_a_global, BuiltByProperty()])
+def test_what_is_built_at_the_first_call_is_looked_into_after_it(app):
+    first_call(app)
+    answer = inspect(app)
+    assert answer["handler"] == DJANGO_ASGI
+    assert (answer["protocols"], routes(answer)) == (("http", "websocket"), [("ws/", "Chat")])
+
+
+def test_a_first_call_that_would_start_something_is_not_made():
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            started.append(scope)
+        await build()(scope, receive, send)
+
+    started: list[object] = []
+    first_call(application)
+    assert started == []
+
+
+class Dispatcher:
+    """As Werkzeug's: other applications below paths."""
+
+    def __init__(self, app, mounts):
+        self.app = app
+        self.mounts = mounts
+
+    def __call__(self, environ, start_response):
+        return self.mounts.get(environ["PATH_INFO"], self.app)(environ, start_response)
+
+
+class OtherFramework:
+    def __call__(self, environ, start_response):
+        return []
+
+
+def test_applications_mounted_by_path(wsgi, http):
+    answer = inspect(Dispatcher(wsgi, {"/other": OtherFramework()}), "wsgi")
+    assert answer["mounts"] == [("/other", f"{__name__}.OtherFramework", "wsgi")]
+    assert answer["handler"] == DJANGO_WSGI
+    adapted = a2wsgi.WSGIMiddleware(OtherFramework())
+    answer = inspect(ProtocolTypeRouter({"http": URLRouter([path("o/", adapted), path("", http)])}))
+    assert answer["mounts"] == [("o/", f"{__name__}.OtherFramework", "wsgi")]
 
 
 def test_messages_name_the_application(wsgi):

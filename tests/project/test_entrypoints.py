@@ -139,8 +139,10 @@ def test_a_setting_may_use_a_colon(tmp_path):
         ("app = get_asgi_application()\n", "app"),
         ("server = get_asgi_application()\n", "server"),
         (
-            "inner = get_asgi_application()\n\nasync def site(scope, receive, send):\n"
-            "    await inner(scope, receive, send)\n",
+            (
+                "inner = get_asgi_application()\n\nasync def site(scope, receive, send):\n"
+                "    await inner(scope, receive, send)\n"
+            ),
             "site",
         ),
     ],

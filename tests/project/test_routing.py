@@ -72,10 +72,14 @@ def test_a_subpackage_and_the_settings_package_and_the_base_directory(project):
 @pytest.mark.parametrize(
     "routes",
     [
-        "from chat.routing import websocket_urlpatterns as chat\n"
-        "all_routes = [*chat, path('x/', Live.as_asgi())]",
-        "import chat.routing\n"
-        "all_routes = [path('ws/', URLRouter(chat.routing.websocket_urlpatterns))]",
+        (
+            "from chat.routing import websocket_urlpatterns as chat\n"
+            "all_routes = [*chat, path('x/', Live.as_asgi())]"
+        ),
+        (
+            "import chat.routing\n"
+            "all_routes = [path('ws/', URLRouter(chat.routing.websocket_urlpatterns))]"
+        ),
     ],
 )
 def test_a_list_that_another_includes_is_left_out(routes, project):

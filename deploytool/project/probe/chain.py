@@ -113,9 +113,7 @@ class Walk:
         for kind, app in items:
             if kind in way.types or (kind not in PROTOCOLS and len(way.types) > 1):
                 self.called_as_asgi(app)
-                below = self.visit(app, way.only({kind}).to())
-                empty = descends(app, "URLRouter") and not getattr(app, "routes", None)
-                answered |= below or (set() if empty else {kind})
+                answered |= self.visit(app, way.only({kind}).to())
         return answered
 
     def _consumer(self, app: Any, way: Way) -> set[str]:
@@ -242,7 +240,7 @@ class Walk:
         several = len(holds.plain) + len(holds.by_path) > 1
         for inner in holds.plain:
             self.check(app, inner)
-            answered |= self.visit(inner, way.to(chosen=several))
+            answered |= self.visit(inner, way.to(chosen=way.chosen or several))
         if holds.by_protocol:
             answered |= self.by_protocol(dict(holds.by_protocol), way)
         for path, inner in holds.by_path:

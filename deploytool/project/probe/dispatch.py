@@ -222,6 +222,8 @@ class Reader:
             left, right = test.left, test.comparators[0]
             if self._is_type(left) or self._is_type(right):
                 named = _strings(right) | _strings(left)
+                if not named:  # a variable: either may be
+                    return types, types
                 if isinstance(test.ops[0], (ast.Eq, ast.In, ast.Is)):
                     return types & named, types - named
                 if isinstance(test.ops[0], (ast.NotEq, ast.NotIn, ast.IsNot)):

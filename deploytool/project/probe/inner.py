@@ -7,7 +7,15 @@ import inspect
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from .signature import UNBOUNDED, arguments, called, evaluated, function_of, is_application
+from .signature import (
+    UNBOUNDED,
+    arguments,
+    called,
+    evaluated,
+    function_of,
+    interface_of,
+    is_application,
+)
 
 PROTOCOLS = ("http", "websocket", "lifespan")
 _DEPTH = 6
@@ -56,7 +64,8 @@ def _sorted(app: Any, values: list[Any], depth: int) -> Held:
         inside = evaluated(value)
         if inside is app or any(inside is other for other in plain):
             continue
-        if is_application(inside) or _passes_on(inside, depth):
+        double = isinstance(inside, type) and interface_of(inside) == "asgi2"
+        if double or is_application(inside) or _passes_on(inside, depth):
             plain.append(inside)
     return Held(tuple(plain), tuple(by_protocol), tuple(by_path))
 

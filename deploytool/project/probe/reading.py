@@ -15,7 +15,7 @@ from .dispatch import Reader, parameters
 from .guess import guess
 from .inner import PROTOCOLS, held
 from .resolve import SUPER, UNKNOWN, Frame, resolve
-from .signature import descends, dotted, function_of, is_application
+from .signature import descends, dotted, function_of, interface_of, is_application
 from .text import definition, is_project, parsed
 from .way import ROUTERS
 
@@ -35,7 +35,8 @@ def read(walk: Walk, app: Any, function: FunctionType, way: Way) -> set[str] | N
     None where there is no source of the project's own to read.
     """
     node = definition(function) if is_project(function.__code__.co_filename) else None
-    if node is None or isinstance(app, functools.partial):  # its arguments are given already
+    # A partial's arguments are given already, and ASGI 2 gives the scope alone
+    if node is None or isinstance(app, functools.partial) or interface_of(app) == "asgi2":
         return None
     bound = inspect.ismethod(app) or not inspect.isroutine(app)
     instance = getattr(app, "__self__", app) if bound else None
@@ -67,19 +68,23 @@ def _answers(walk: Walk, app: Any, frame: Frame, way: Way) -> set[str]:
 def _unknown(walk: Walk, app: Any, frame: Frame, way: Way) -> set[str]:
     """The types that go to something that the source does not tell."""
     inside = held(app)
-    if inside:
-        return walk.inside(app, inside, way)
-    walk.found.opaque = True
-    if "http" in way.types:
-        walk.found.http_way(way.wrappers)
-    named = way.types & frame.reader.explicit
+    answered = walk.inside(app, inside, way) if inside else set()
+    missing = way.types - answered
+    if not inside or "http" in missing:
+        walk.found.opaque = True
+        if "http" in missing:
+            walk.found.http_way(way.wrappers)
+    # What the source names, or what something else chose it for, it answers somehow
+    named = missing & frame.reader.explicit
+    if way.chosen and len(way.types) == 1:
+        named = missing
     if named:
         walk.found.guessed = True
     if "websocket" in named:
         walk.found.add_route(
             function_route(frame.function, Place(way.prefix, None, way.around[:-1]))
         )
-    return set(named)
+    return answered | named
 
 
 def _answer(walk: Walk, answer: Answer, frame: Frame, way: Way) -> set[str] | None:
@@ -143,10 +148,14 @@ def _helper(walk: Walk, answer: Answer, value: Any, frame: Frame, way: Way) -> s
     return _answers(walk, value, below, way.through(dotted(value)))
 
 
-def source_guess(app: Any) -> set[str]:
+def source_guess(app: Any, role: str) -> set[str]:
     """Protocols that the text of an opaque application's own module shows."""
     function = function_of(app)
     if function is None or not is_project(function.__code__.co_filename):
         return set()
     tree = parsed(function.__code__.co_filename)
-    return set(guess(tree, function.__name__).protocols) if tree else set()
+    if tree is None:
+        return set()
+    guessed = guess(tree, function.__name__)
+    # Over WSGI only Socket.IO brings more than HTTP
+    return set(guessed.protocols) if role == "asgi" or guessed.socketio else {"http"}

@@ -61,7 +61,7 @@ def inspected(app: Any, role: str, name: str) -> tuple[Found, dict[str, Any]]:
         found = walk.found
         found.opaque = True
     if found.opaque:
-        guessed = source_guess(app)
+        guessed = source_guess(app, role)
         found.guessed = found.guessed or not guessed <= found.protocols
         found.protocols |= guessed
     interface = interface or found.inner_interface  # type: ignore[assignment]
