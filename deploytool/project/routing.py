@@ -49,7 +49,8 @@ def inspect_routing(base_dir: str) -> tuple[RoutingModule, ...]:
             if routed and assignment_line(path, attribute) is not None:
                 found[name, attribute] = list(value)
     kept = {key: routes for key, routes in found.items() if not _covered(key, found)}
-    files = sorted({file for module in list(sys.modules.values()) if (file := _own_file(module))})
+    modules = list(sys.modules.values()) if kept else []
+    files = sorted({file for module in modules if (file := _own_file(module))})
     return tuple(
         RoutingModule(
             module,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploytool.project.facts import Location, WebSocketRoute
@@ -15,6 +16,16 @@ from deploytool.project.source import is_installed, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+@cache
+def _may_name(path: str, name: str) -> bool:
+    """Whether a file has routes and this name in it: parsing every file would take seconds."""
+    try:
+        text = Path(path).read_bytes()
+    except OSError:
+        return False
+    return b"path(" in text and name.encode() in text
 
 
 @cache
@@ -91,7 +102,7 @@ def _location(raw: dict[str, Any], files: Iterable[str], base_dir: str) -> Locat
         matches = [
             (f" {name} " not in names, file, line)
             for file in files
-            if not is_installed(file)
+            if _may_name(file, name) and not is_installed(file)
             for literal, line, names in _routes(file)
             if literal == raw["literal"]
         ]

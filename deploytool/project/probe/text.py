@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 import warnings
 from functools import cache
@@ -14,7 +15,7 @@ from .dispatch import Function, is_function
 if TYPE_CHECKING:
     from types import FunctionType
 
-_STDLIB = str(Path(ast.__file__).parent)
+_STDLIB = str(Path(ast.__file__).parent) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
 
 
