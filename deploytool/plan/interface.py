@@ -8,6 +8,7 @@ writes one) or ``async def`` outside of views are none.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,7 @@ def _required(project: Project) -> Iterable[Need]:
     routes = websocket_routes(project)
     if routes:
         carried = f"{_count(len(routes), 'WebSocket route')}, which WSGI cannot carry."
-        yield Need(carried, _places(routes))
+        yield Need(carried, _places(routes, asgi))
     elif "websocket" in asgi.protocols and not asgi.websocket_routes:
         guess = " (read from its source)" if asgi.guessed else ""
         yield Need(f"{asgi.application} answers WebSocket{guess}.", (_place(asgi),))
@@ -177,11 +178,14 @@ def _place(entry: EntryPoint) -> str:
     return str(entry.location or entry.application or entry.source)
 
 
-def _places(routes: tuple[WebSocketRoute, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"{route.location or route.consumer} {route.route or '(every path)'} → {route.consumer}"
-        for route in routes[:_SHOWN]
-    )
+def _places(routes: tuple[WebSocketRoute, ...], entry: EntryPoint) -> tuple[str, ...]:
+    places = []
+    for route in routes[:_SHOWN]:
+        # A path is absolute outside the project: a distribution's class, nothing to open.
+        own = route.location is not None and not os.path.isabs(route.location.path)
+        where = route.location if own else _place(entry)
+        places.append(f"{where} {route.route or '(every path)'} → {route.consumer}")
+    return tuple(places)
 
 
 def _at(views: list[View]) -> tuple[str, ...]:

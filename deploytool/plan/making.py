@@ -94,18 +94,21 @@ def _env(plan: Plan, project: Project) -> dict[str, str]:
 
 
 def _entry_problems(entry: EntryPoint) -> Iterable[Problem]:
-    if entry.status == "ok":
-        return
     write = f"manage.py deployfiles {entry.interface} writes one."
     if entry.status == "missing":
-        yield Problem(f"There is no {entry.interface.upper()} entry point.", write)
+        named = f" {entry.source} names {entry.application}." if entry.application else ""
+        yield Problem(f"There is no {entry.interface.upper()} entry point.{named}", write)
     elif entry.status == "error":
-        yield Problem(f"{entry.application} cannot be imported: {entry.error}", "Mend it first.")
-    else:
+        hint = "Mend it first."
+        if entry.error and entry.error.type == "AppRegistryNotReady":
+            hint = (
+                f"Import models, consumers and what imports them after "
+                f"get_{entry.interface}_application(), which loads the apps."
+            )
+        yield Problem(f"{entry.application} cannot be imported: {entry.error}.", hint)
+    elif entry.status == "wrong-interface":
         yield Problem(
-            f"{entry.application} is no {entry.interface.upper()} application: "
-            f"{entry.error.message if entry.error else entry.callable_interface}",
-            "A server would start with it and answer 500 to every request.",
+            entry.error.message if entry.error else f"{entry.application} does not fit.", ""
         )
 
 
@@ -144,5 +147,7 @@ def _notes(project: Project, interface: Interface) -> Iterable[str]:
                 "does not serve; manage.py deployfiles asgi --diff shows an entry point that does."
             )
     other = entrypoints.wsgi if interface == "asgi" else entrypoints.asgi
+    if other.status == "missing" and other.application:
+        yield f"{other.source} names {other.application}, which does not exist."
     if other.status == "error":
         yield f"{other.application} cannot be imported: {other.error}. This plan does not use it."

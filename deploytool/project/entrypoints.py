@@ -12,14 +12,12 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploytool.launch import IsolatedProcess
 from deploytool.project.candidates import Candidate, candidate, module_spec
 from deploytool.project.facts import EntryPoint, EntryPoints, Failure, Location, Mount
 from deploytool.project.probe.guess import guess
@@ -111,7 +109,7 @@ class _Probe:
         self._candidate = found
         self._base_dir = base_dir
         self._timeout = timeout
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: IsolatedProcess | None = None
         self._failed: OSError | None = None
         if found is None or found.problem:
             return
@@ -131,21 +129,9 @@ class _Probe:
             "result": str(directory / "result"),
             "trace": str(directory / "trace"),
         }
-        # Output goes to a file: a pipe would stay open as long as something that the import
-        # started holds it.
-        with (directory / "output").open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - no shell, our own script
-                [sys.executable, "-P", "-u", str(_PROBE), json.dumps(request)],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._deadline = time.monotonic() + self._timeout + _GRACE
-        # Popen.wait() with a limit sleeps between looks, up to 50 ms; a thread does not.
-        self._waiter = threading.Thread(target=_wait, args=[self._process], daemon=True)
-        self._waiter.start()
+        argv = [sys.executable, "-P", "-u", str(_PROBE), json.dumps(request)]
+        limit = self._timeout + _GRACE
+        self._process = IsolatedProcess(argv, env, directory / "output", limit)
 
     def result(self) -> EntryPoint:
         """Wait for the process, at most until its limit, and say what it found."""
@@ -156,12 +142,9 @@ class _Probe:
             return self._error(found, Failure("ImproperlyConfigured", found.problem))
         if self._process is None:
             return self._error(found, Failure("OSError", f"no interpreter: {self._failed}"))
-        self._waiter.join(max(0.0, self._deadline - time.monotonic()))
-        if self._waiter.is_alive():
-            _kill(self._process)
-            self._waiter.join()
+        status = self._process.wait()
         with self._directory as directory:
-            return self._read(found, Path(directory), self._process.returncode)
+            return self._read(found, Path(directory), status)
 
     def _read(self, found: Candidate, directory: Path, status: int) -> EntryPoint:
         output = _text(directory / "output")
@@ -209,7 +192,7 @@ class _Probe:
         return EntryPoint(
             self._role,
             found.application if found.module else None,
-            "error",
+            "missing" if spec is None and error.type == "ModuleNotFoundError" else "error",
             found.source,
             self._location(found.module, found.attribute or "application"),
             error=error,
@@ -239,7 +222,7 @@ class _Probe:
         """Why the process left no answer: it hung, crashed or ended itself."""
         trail = self._own(_frames(trace))
         where = trail[-1] if trail else None
-        if trace.startswith("Timeout") or self._waited_too_long(status):
+        if trace.startswith("Timeout") or (self._process and self._process.timed_out):
             text = f"the import of {found.module} did not end within {self._timeout:g} s"
             return Failure("TimeoutError", text, where, trail)
         if status < 0:
@@ -249,37 +232,12 @@ class _Probe:
         text = f"the process ended itself with status {status} while it imported {found.module}"
         return Failure("SystemExit", text, where, trail)
 
-    def _waited_too_long(self, status: int) -> bool:
-        return status < 0 and time.monotonic() >= self._deadline
-
 
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the process has ended, and end what it started and left behind."""
-    if sys.platform == "linux":
-        # Not reaped yet, so that its number cannot be another process's by now
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    else:
-        process.wait()
-    _kill(process)
-    process.wait()
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and what it started: it leads a process group of its own."""
-    if sys.platform != "win32":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            process.kill()
-    else:
-        process.kill()
 
 
 def _text(path: Path, limit: int = _OUTPUT) -> str:

@@ -46,7 +46,9 @@ class Failure:
     trail: tuple[Location, ...] = ()
 
     def __str__(self) -> str:
-        where = f" ({self.location})" if self.location else ""
+        # Where the project's code went in, and where it came to an end.
+        ends = dict.fromkeys(map(str, (*self.trail[:1], *filter(None, [self.location]))))
+        where = f" ({' → '.join(ends)})" if ends else ""
         return f"{self.type}: {self.message}{where}"
 
 
@@ -89,9 +91,11 @@ class EntryPoint:
     double callable of the ASGI 2 specification), ``factory`` (a function that has to be
     called to get the application), None where it cannot be told.
 
-    ``source`` says how it was found (``settings.ASGI_APPLICATION``, ``beside the settings
-    package``, …). ``handler`` is the class of Django's handler at the end of the chain,
-    ``wrappers`` the classes around it on the way of an HTTP request, outermost first.
+    ``missing`` is the status where there is no module, also where a setting names one
+    (``application`` and ``error`` then say which). ``source`` says how it was found
+    (``settings.ASGI_APPLICATION``, ``beside the settings package``, …).
+    ``handler`` is the class of Django's handler at the end of the chain, ``wrappers`` the
+    classes around it on the way of an HTTP request, outermost first.
     ``protocols`` are the scope types that it answers; ``guessed`` is True where they were
     read from the source text because the callable could not be looked into.
     ``output`` is what the import printed (stdout and stderr, its first 4,000 characters).

@@ -29,10 +29,9 @@ def is_installed(path: str) -> bool:
     """Whether the file ``path`` is Python's or a distribution's, not the project's own."""
     real = os.path.realpath(path)
     return (
-        real.startswith(_installed_prefixes())
+        real.startswith((*_installed_prefixes(), _PACKAGE + os.sep))
         or f"{os.sep}site-packages{os.sep}" in real
         or f"{os.sep}dist-packages{os.sep}" in real
-        or real.startswith(_PACKAGE + os.sep)
         or path.startswith("<")
     )
 
