@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deploytool.plan.context import Context
-from deploytool.plan.data import Options, Plan, Problem
+from deploytool.plan.data import Decision, Options, Plan, Problem
 from deploytool.plan.interface import decide_interface, needs_of, websocket_routes
 from deploytool.plan.options import decide_options
-from deploytool.plan.server import decide_server
+from deploytool.plan.server import decide_server, fitting
 from deploytool.servers import SERVERS, server_named
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def make_plan(project: Project, options: Options | None = None) -> Plan:
     have, such as ``--interface wsgi --server daphne`` or ``--workers 2`` with Daphne.
     """
     options = options or Options()
-    interface_decision = decide_interface(project, options)
+    interface_decision = _served(project, decide_interface(project, options))
     interface: Interface = "asgi" if interface_decision.value == "asgi" else "wsgi"
     needs = needs_of(project, interface)
     server_decision, rejected, server_problems = decide_server(project, options, needs)
@@ -58,6 +58,26 @@ def make_plan(project: Project, options: Options | None = None) -> Plan:
     if plan.server is None or plan.application is None:
         return plan
     return replace(plan, argv=_argv(plan, options, project), env=_env(plan, project))
+
+
+def _served(project: Project, found: Decision) -> Decision:
+    """``found``, or the other interface where only that has a server and nothing needs this one."""
+    if found.source in {"option", "setting"} or found.strength == "required":
+        return found
+    interface: Interface = "asgi" if found.value == "asgi" else "wsgi"
+    other: Interface = "wsgi" if interface == "asgi" else "asgi"
+    servers = fitting(project, needs_of(project, other))
+    if (
+        fitting(project, needs_of(project, interface))
+        or not servers
+        or _entry(project, other).status != "ok"
+    ):
+        return found
+    reason = (
+        f"{found.reason} But no server for {interface.upper()} is installed, "
+        f"and {servers[0].title} serves {other.upper()}."
+    )
+    return Decision("interface", other, "detected", reason, "default", found.evidence)
 
 
 def _entry(project: Project, interface: Interface) -> EntryPoint:

@@ -30,12 +30,12 @@ def decide_server(
         refusal = refusals[name]
         problems = (Problem(f"{chosen.title} {refusal}.", ""),) if refusal else ()
         return decision, _rejected(refusals, chosen, "another server is asked for"), problems
-    fitting = [server for server in SERVERS if refusals[server.name] is None]
-    if not fitting:
+    usable = fitting(project, needs)
+    if not usable:
         decision = Decision("server", None, "detected", "No installed server fits.")
         return decision, _rejected(refusals, None, ""), (_nothing_installed(project, needs),)
     apps = {app.split(".")[0] for app in project.installed_apps}
-    named = [server for server in fitting if server.name in apps]
+    named = [server for server in usable if server.name in apps]
     if named:
         chosen = named[0]
         reason = f"{chosen.title} is in INSTALLED_APPS and serves what the project needs."
@@ -43,13 +43,18 @@ def decide_server(
             "server", chosen.name, "detected", reason, None, ("settings.INSTALLED_APPS",)
         )
         return decision, _rejected(refusals, chosen, f"{chosen.title} is in INSTALLED_APPS"), ()
-    chosen = fitting[0]
+    chosen = usable[0]
     reason = f"First of the installed servers that fit: {chosen.preference}."
     return (
         Decision("server", chosen.name, "default", reason),
         _rejected(refusals, chosen, f"stands after {chosen.title}"),
         (),
     )
+
+
+def fitting(project: Project, needs: Needs) -> tuple[Server, ...]:
+    """The installed servers that serve ``needs``, in the order of preference."""
+    return tuple(server for server in SERVERS if _refusal(server, project, needs) is None)
 
 
 def _refusal(server: Server, project: Project, needs: Needs) -> str | None:

@@ -87,9 +87,28 @@ def test_a_server_that_is_asked_for_and_not_installed():
 
 def test_windows_has_no_gunicorn():
     plan = make_plan(project(machine={"system": "windows"}))
+    assert (plan.interface, plan.server) == ("asgi", "uvicorn")
+    assert rejected(plan)["gunicorn"] == "does not run on Windows"
+    plan = make_plan(project(machine={"system": "windows"}), Options(interface="wsgi"))
     assert plan.server is None
     assert "Gunicorn does not run on Windows" in str(plan.problems[0])
-    assert make_plan(project(asgi=CHANNELS, machine={"system": "windows"})).server == "uvicorn"
+
+
+def test_what_is_installed_serves_where_nothing_needs_the_other_interface():
+    plan = make_plan(project(machine=without("gunicorn", "daphne")))
+    assert (plan.interface, plan.server) == ("asgi", "uvicorn")
+    assert plan.decision("interface").strength == "default"
+    assert "no server for WSGI is installed, and Uvicorn serves ASGI" in (
+        plan.decision("interface").reason
+    )
+    # Not without an entry point for it, nor against what is asked for or required.
+    missing = replace(ASGI, application=None, status="missing")
+    assert make_plan(project(asgi=missing, machine=without("gunicorn"))).server is None
+    plan = make_plan(project(machine=without("gunicorn"), conf={"interface": "wsgi"}))
+    assert plan.server is None
+    old = {"installed": (("gunicorn", "25.3.0"),)}
+    assert make_plan(project(views=(ASYNC_VIEW,), machine=old)).interface == "wsgi"
+    assert make_plan(project(asgi=CHANNELS, machine=old)).server is None
 
 
 def test_http2_goes_to_a_server_that_speaks_it():
