@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import jsonschema
 import pytest
 
-from tests.support import PROJECTS, ROOT, copy_project, manage
+from tests.support import PROJECTS, ROOT, copy_project, environment, manage
 
 SCHEMA = json.loads((ROOT / "deploytool/reports/deployplan.schema.json").read_text())
 EVERY = sorted(path.parent.name for path in PROJECTS.glob("*/manage.py"))
@@ -104,3 +108,24 @@ def test_a_database_that_does_not_answer_is_not_asked(tmp_path):
     done = manage(project, "deployplan", "--format", "json")
     assert done.returncode == 0
     assert "hush-hush" not in done.stdout
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("1", False)])
+def test_no_color_is_obeyed_on_a_terminal(no_color, coloured, tmp_path):
+    project = copy_project("entry_plain", tmp_path)
+    parent, terminal = pty.openpty()
+    subprocess.run(
+        [sys.executable, "manage.py", "runserver_gateway", "nowhere"],
+        cwd=project,
+        env=environment(NO_COLOR=no_color, TERM="xterm"),
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+        timeout=60,
+        check=False,
+    )
+    os.close(terminal)
+    shown = os.read(parent, 65536).decode()
+    os.close(parent)
+    assert "is not an address" in shown
+    assert ("\x1b[" in shown) is coloured

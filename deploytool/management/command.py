@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
@@ -26,6 +26,12 @@ class ProjectCommand(BaseCommand):
     # Each command says itself when Django's checks are to run: a plan for a project with
     # errors is worth more than no plan.
     requires_system_checks = ()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Obey ``NO_COLOR`` (https://no-color.org), which Django does not."""
+        if os.environ.get("NO_COLOR") and not options.get("force_color"):
+            options["no_color"] = True
+        return super().execute(*args, **options)
 
     def plan(self, options: Options) -> tuple[Project, Plan]:
         """The project and its plan; CommandError for settings or options that are wrong."""
