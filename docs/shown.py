@@ -176,7 +176,7 @@ def _served(argv: list[str], directory: Path, changes: dict[str, str]) -> str:
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_listening(port, process)
+            _request_once(port, process)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
@@ -184,16 +184,14 @@ def _served(argv: list[str], directory: Path, changes: dict[str, str]) -> str:
         return output.read().decode().replace(f":{port}", f":{PORT}")
 
 
-def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+def _request_once(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return once a request to ``port`` is answered, or ``process`` has ended."""
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-                connection.sendall(
-                    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-                )
+                connection.sendall(request)
                 if connection.recv(1):
                     time.sleep(0.2)  # the access log's line follows the response
                     return
@@ -285,8 +283,10 @@ def _renewed(found: re.Match[str]) -> str:
     if found["kind"] != "shown":
         return found[0]
     with tempfile.TemporaryDirectory() as directory:
-        project = make_project(found["name"], Path(directory))
-        return found[0].replace(found["text"], run_block(found["text"], project))
+        printed = run_block(found["text"], make_project(found["name"], Path(directory)))
+    if comparable(printed) == comparable(found["text"]):
+        return found[0]  # not for a new time and process id alone
+    return found[0].replace(found["text"], printed)
 
 
 def main() -> None:
