@@ -90,10 +90,11 @@ def run(
 
 
 def versions(*distributions: str) -> dict[str, str]:
-    """Versions of Python and of ``distributions``, and how many CPUs there are."""
+    """Versions of Python and of ``distributions``, and how many CPUs may be used."""
     found = {"Python": platform.python_version()}
     found |= {name: version(name) for name in distributions}
-    return found | {"CPUs": str(os.cpu_count())}
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    return found | {"CPUs": str(usable)}
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
