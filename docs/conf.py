@@ -14,6 +14,7 @@ release = version = __version__
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 nitpicky = True
+myst_enable_extensions = ["deflist"]
 
 # A heading is a place to link to: page.md#heading.
 myst_heading_anchors = 3
