@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import shlex
+import signal
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -185,5 +186,7 @@ def _plain(case: Case) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    # Ended from outside, it stops its server and removes its files all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with contextlib.suppress(KeyboardInterrupt):
         main()
