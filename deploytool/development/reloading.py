@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import autoreload
 
+from deploytool.development.failing import failed
 from deploytool.launch import become
 
 if TYPE_CHECKING:
@@ -28,12 +29,11 @@ class ExecReloader(autoreload.StatReloader):
     def __init__(self, arguments: list[str]) -> None:
         super().__init__()
         self.arguments = arguments
-        self.failed = threading.Event()
 
     def wait_for_apps_ready(self, app_reg: Apps, django_main_thread: threading.Thread) -> bool:
-        """Wait until the apps are loaded, or until the server has failed to start."""
-        del django_main_thread  # it stays alive here after a failure, waiting for a change
-        while not self.failed.is_set():
+        """Wait until the apps are loaded, or until the entry point has failed."""
+        del django_main_thread  # it runs the server, also after a failure
+        while not failed.is_set():
             if app_reg.ready_event.wait(timeout=0.1):
                 return True
         return False
@@ -51,25 +51,17 @@ class ExecReloader(autoreload.StatReloader):
         try:
             self.run(threading.main_thread())
         except Exception:
-            traceback.print_exc()
+            if not failed.is_set():
+                traceback.print_exc()
             self.run_loop()
 
 
 def main() -> None:
-    """Run ``SERVER ARGS``; after a failed start wait for the change that mends it."""
-    arguments = sys.argv[1:]
-    reloader = ExecReloader(arguments)
-    watcher = threading.Thread(target=reloader.watch, name="reloader", daemon=True)
-    watcher.start()
-    sys.argv = arguments
-    try:
-        # check_errors() notes the file of a failed import, which no module names.
-        autoreload.check_errors(runpy.run_module)(arguments[0], run_name="__main__", alter_sys=True)
-    except Exception:
-        traceback.print_exc()
-        reloader.failed.set()
-        print("Waiting for a change to the project's files.", file=sys.stderr, flush=True)
-        watcher.join()
+    """Run ``SERVER ARGS`` and watch the files meanwhile."""
+    reloader = ExecReloader(sys.argv[1:])
+    threading.Thread(target=reloader.watch, name="reloader", daemon=True).start()
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

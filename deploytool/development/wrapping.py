@@ -8,31 +8,40 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.signals import request_started
 from django.template.autoreload import reset_loaders
+
+from deploytool.development.failing import FailedApplication
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deploytool.project.facts import Interface
 
-def load_application() -> Any:
-    """The application that ``$DEPLOYTOOL_APPLICATION`` names, ``module:attribute``.
 
-    Whatever its import raises is left to the server, which shows it and, where it
-    reloads, waits for the change that mends it.
+def development_application(interface: Interface, static_handler: Callable[[Any], Any]) -> Any:
+    """The application that ``$DEPLOYTOOL_APPLICATION`` names, ``module:attribute``, wrapped.
+
+    It stands behind ``static_handler``, with templates read anew for each request. Where
+    its import raises, an application that answers every request with the error.
     """
-    module, _, attribute = os.environ["DEPLOYTOOL_APPLICATION"].partition(":")
+    try:
+        return _wrap(_load(os.environ["DEPLOYTOOL_APPLICATION"]), static_handler)
+    except (Exception, SystemExit) as error:  # a project may also end at import
+        return getattr(FailedApplication(error), interface)
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = name.partition(":")
     return reduce(getattr, attribute.split("."), importlib.import_module(module))
 
 
-def wrap(application: Any, static_handler: Callable[[Any], Any]) -> Any:
-    """``application`` behind ``static_handler``, with templates read anew for each request.
-
-    Django's cached template loader is on in development too (since 4.1), and it is
-    runserver's reloader that resets it; other servers know nothing of templates.
-    """
+def _wrap(application: Any, static_handler: Callable[[Any], Any]) -> Any:
+    # Django's cached template loader is on in development too (since 4.1), and it is
+    # runserver's reloader that resets it; other servers know nothing of templates.
     request_started.connect(_reset_templates, dispatch_uid="deploytool.development")
-    if apps.is_installed("django.contrib.staticfiles"):
+    if apps.is_installed("django.contrib.staticfiles") and settings.STATIC_URL:
         return static_handler(application)
     return application
 

@@ -2,6 +2,6 @@
 
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 
-from deploytool.development.wrapping import load_application, wrap
+from deploytool.development.wrapping import development_application
 
-application = wrap(load_application(), StaticFilesHandler)
+application = development_application("wsgi", StaticFilesHandler)
