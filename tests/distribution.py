@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # What work in a checkout leaves behind, and nobody else is to get.
 LEFTOVERS = (
+    ".env",
+    "site.log",
     ".venv/pyvenv.cfg",
     ".tox/log",
     ".pytest_cache/README.md",

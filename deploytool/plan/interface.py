@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from deploytool.plan.data import Decision, Options, PlanError
 from deploytool.servers import Needs, server_named
+from deploytool.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +121,7 @@ def _required(project: Project) -> Iterable[Need]:
         asgi = replace(asgi, protocols=(), mounts=(), websocket_routes=(), http_consumers=())
     routes = websocket_routes(project)
     if routes:
-        carried = f"{_count(len(routes), 'WebSocket route')}, which WSGI cannot carry."
+        carried = f"{counted(len(routes), 'WebSocket route')}, which WSGI cannot carry."
         yield Need(carried, _places(routes, asgi))
     elif "websocket" in asgi.protocols and not asgi.websocket_routes:
         guess = " (read from its source)" if asgi.guessed else ""
@@ -158,20 +159,16 @@ def _recommended(project: Project) -> Iterable[Need]:
     views = project.views.views
     streams = [view for view in views if view.streaming == "async"]
     if streams:
-        yield Need(f"{_count(len(streams), 'view')} streams from an async iterator.", _at(streams))
+        yield Need(f"{counted(len(streams), 'view')} streams from an async iterator.", _at(streams))
     plain = [view for view in views if view.mode == "async" and view.streaming != "async"]
     if plain:
         yield Need(
-            f"{_count(len(plain), 'async view')}, for which WSGI starts a loop each time.",
+            f"{counted(len(plain), 'async view')}, for which WSGI starts a loop each time.",
             _at(plain),
         )
     asgi = project.entrypoints.asgi
     if asgi.status == "ok" and "lifespan" in asgi.protocols:
         yield Need(f"{asgi.application} handles lifespan events.", (_place(asgi),))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _place(entry: EntryPoint) -> str:

@@ -16,7 +16,7 @@ from deploytool.servers import SERVERS, server_named
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deploytool.project.facts import EntryPoint, Interface, Project
+    from deploytool.project.facts import EntryPoint, EntryPoints, Interface, Project
 
 
 def make_plan(project: Project, options: Options | None = None) -> Plan:
@@ -139,7 +139,7 @@ def _request_problems(project: Project) -> Iterable[Problem]:
             "Name the hosts of the site in settings.ALLOWED_HOSTS.",
         )
     if project.views.error:
-        yield Problem(f"The URLconf cannot be loaded: {project.views.error}", "Mend it first.")
+        yield Problem(f"The URLconf cannot be loaded: {project.views.error}.", "Mend it first.")
     conf = project.conf
     if conf.http2 and not (conf.certfile and conf.keyfile):
         yield Problem(
@@ -153,21 +153,39 @@ def _notes(project: Project, interface: Interface) -> Iterable[str]:
     routes = websocket_routes(project)
     if interface == "wsgi" and routes:
         yield f"WSGI does not serve the WebSocket routes, {routes[0].location} first."
-    if interface == "asgi" and entrypoints.asgi.status == "ok":
-        served = {route.consumer for route in entrypoints.asgi.websocket_routes}
-        left = [
-            route
-            for module in entrypoints.routing
-            for route in module.routes
-            if route.consumer not in served
-        ]
-        if left and not entrypoints.asgi.guessed:
-            yield (
-                f"{left[0].location} defines a WebSocket route that {entrypoints.asgi.application} "
-                "does not serve; manage.py deployfiles asgi --diff shows an entry point that does."
-            )
+    if entrypoints.asgi.status == "ok":
+        yield from _asgi_notes(entrypoints, interface)
     other = entrypoints.wsgi if interface == "asgi" else entrypoints.asgi
     if other.status == "missing" and other.application:
         yield f"{other.source} names {other.application}, which does not exist."
     if other.status == "error":
         yield f"{other.application} cannot be imported: {other.error}. This plan does not use it."
+    if other.status == "wrong-interface" and other.error:
+        yield f"{other.error.message}. This plan does not use it."
+
+
+def _asgi_notes(entrypoints: EntryPoints, interface: Interface) -> Iterable[str]:
+    """What a sound ASGI entry point leaves out, and what in it fails when it is reached."""
+    asgi = entrypoints.asgi
+    served = {route.consumer for route in asgi.websocket_routes}
+    ready = [route for module in entrypoints.routing for route in module.routes]
+    left = [route for route in ready if route.consumer not in served]
+    # With WSGI, routes of a bare handler have made ASGI a need already.
+    if left and not asgi.guessed:
+        yield (
+            f"{left[0].location} defines a WebSocket route that {asgi.application} "
+            "does not serve; manage.py deployfiles asgi --diff shows an entry point that does."
+        )
+    if interface == "wsgi":
+        return
+    for route in asgi.websocket_routes:
+        if not route.instantiated:
+            yield (
+                f"{route.location} routes {route.consumer} without .as_asgi(): "
+                "every connection to it fails."
+            )
+    if asgi.protocols and "http" not in asgi.protocols and not asgi.guessed:
+        yield (
+            f"{asgi.application} answers no HTTP request, {', '.join(asgi.protocols)} only: "
+            'add "http": get_asgi_application() to its router.'
+        )

@@ -8,6 +8,7 @@ anything, and no user, password or host ends up in a fact.
 from __future__ import annotations
 
 import inspect
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -88,7 +89,10 @@ def ancestors(path: str) -> tuple[str, ...]:
     Only ``path`` itself where it cannot be imported or is not a class.
     """
     try:
-        found = import_string(path)
+        with warnings.catch_warnings():
+            # What it warns of when it is imported, the server's log shows.
+            warnings.simplefilter("ignore")
+            found = import_string(path)
     except (Exception, SystemExit):  # whatever the user's module raises, the setting is still known
         return (path,)
     if not inspect.isclass(found):

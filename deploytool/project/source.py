@@ -25,6 +25,7 @@ def _installed_prefixes() -> tuple[str, ...]:
     return tuple(path + os.sep for path in sorted(paths))
 
 
+@cache
 def is_installed(path: str) -> bool:
     """Whether the file ``path`` is Python's or a distribution's, not the project's own."""
     real = os.path.realpath(path)

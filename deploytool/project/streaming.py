@@ -233,11 +233,13 @@ def _streaming_classes() -> Iterator[type]:
 
 def _streaming_packages(classes: frozenset[type]) -> frozenset[str]:
     """The packages with a loaded module that has a streaming class among its names."""
+    # By identity: a module's values may be anything, and there are tens of thousands of them.
+    wanted = {id(cls) for cls in classes}
     return frozenset(
         top_package(name)
         for name, module in list(sys.modules.items())
         if is_a(module, ModuleType)
-        and any(is_a(value, type) and value in classes for value in list(vars(module).values()))
+        and not wanted.isdisjoint(map(id, list(vars(module).values())))
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploytool.launch import shell_line
 from deploytool.servers import server_named
+from deploytool.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,9 +87,9 @@ def _seen(project: Project) -> str:
     streaming = sum(view.streaming is not None for view in views)
     machine = project.machine
     return (
-        f"{len(views)} routes ({asynchronous} async, {streaming} streaming), "
-        f"{len(project.entrypoints.asgi.websocket_routes)} WebSocket routes, "
+        f"{counted(len(views), 'route')} ({asynchronous} async, {streaming} streaming), "
+        f"{counted(len(project.entrypoints.asgi.websocket_routes), 'WebSocket route')}, "
         f"{len(project.middleware)} middleware; Django {machine.django}, Python {machine.python}, "
-        f"{machine.cpus:g} CPUs"
+        f"{machine.cpus:g} CPU{'' if machine.cpus == 1 else 's'}"
         + (f", {machine.memory / 2**30:.1f} GiB." if machine.memory else ".")
     )

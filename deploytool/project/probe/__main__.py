@@ -29,6 +29,8 @@ def main() -> None:
         if spec is None:
             raise ImportError(HERE)
         sys.modules[NAME] = importlib.util.module_from_spec(spec)
+        # A server's command line ends with the application, and settings look at sys.argv[1].
+        sys.argv[1:] = [f"{request['module']}:{request['attribute'] or 'application'}"]
         importlib.import_module(f"{NAME}.run").run(request, trace)
 
 

@@ -109,8 +109,11 @@ class Walk:
     def by_protocol(self, mapping: Any, way: Way) -> set[str]:
         """A mapping from scope types to applications."""
         answered: set[str] = set()
-        items = protocol_items(mapping) or [(k, v) for k, v in mapping.items() if callable(v)]
+        items = protocol_items(mapping) or list(mapping.items())
         for kind, app in items:
+            if not callable(app):
+                self.not_callable(kind, app)
+                continue
             if kind in way.types or (kind not in PROTOCOLS and len(way.types) > 1):
                 self.called_as_asgi(app)
                 answered |= self.visit(app, way.only({kind}).to())
@@ -149,7 +152,15 @@ class Walk:
 
     def _class(self, app: Any, way: Way) -> set[str]:
         """A class in the place of an application: made anew for each connection."""
-        return self._end(app, way) if interface_of(app) not in {None, "factory"} else set()
+        if interface_of(app) in {None, "factory"}:
+            return set()
+        if way.chosen:
+            return self._end(app, way)
+        # The entry point itself: what its instances hold is not there yet
+        self.found.opaque = True
+        if "http" in way.types:
+            self.found.http_way((*way.wrappers, dotted(app)))
+        return set(way.types & {"http"})
 
     # Other frameworks
 
@@ -252,6 +263,16 @@ class Walk:
         if interface_of(app) == "wsgi":
             self.found.problem = self.found.problem or (
                 f"{dotted(app)} is a WSGI application and is called as an ASGI one"
+            )
+
+    def not_callable(self, kind: str, value: Any) -> None:
+        """Note where a router has something else than an application for a scope type.
+
+        None is the way to switch a protocol off.
+        """
+        if value is not None:
+            self.found.problem = self.found.problem or (
+                f"what is routed for {kind!r} is {value!r:.100}, not an application"
             )
 
     def check(self, outer: Any, inner: Any) -> None:

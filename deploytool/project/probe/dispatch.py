@@ -11,6 +11,7 @@ import ast
 from typing import NamedTuple, TypeGuard
 
 from .inner import PROTOCOLS
+from .patterns import is_string, mapped, path_pattern, pattern_strings, strings, takes_all
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _REFUSALS = {"websocket.close", "http.disconnect", "websocket.http.response.start"}
@@ -97,14 +98,14 @@ class Reader:
         for node in nodes:
             if isinstance(node, ast.Compare):
                 self._collect_types([node.left, *node.comparators])
-            elif isinstance(node, ast.Match) and self._is_type(node.subject):
+            elif isinstance(node, ast.Match) and self._is_matched(node.subject):
                 for case in node.cases:
-                    self.explicit |= _pattern_strings(case.pattern)
+                    self.explicit |= self._named(node.subject, case.pattern)
 
     def _collect_types(self, sides: list[ast.expr]) -> None:
         if any(map(self._is_type, sides)):
             for side in sides:
-                self.explicit |= _strings(side)
+                self.explicit |= strings(side)
 
     def _collect_assignment(self, node: ast.Assign | ast.NamedExpr | ast.AnnAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -139,10 +140,10 @@ class Reader:
         if isinstance(node, ast.Name):
             return node.id in self._type_names
         if isinstance(node, ast.Subscript):
-            return self._is_scope(node.value) and _is_string(node.slice, "type")
+            return self._is_scope(node.value) and is_string(node.slice, "type")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr == "get" and self._is_scope(node.func.value):
-                return bool(node.args) and _is_string(node.args[0], "type")
+                return bool(node.args) and is_string(node.args[0], "type")
             return node.func.attr in {"lower", "strip"} and self._is_type(node.func.value)
         return False
 
@@ -202,14 +203,25 @@ class Reader:
 
     def _match(self, node: ast.Match, types: frozenset[str], path: str) -> frozenset[str]:
         left: frozenset[str] = frozenset()
-        by_type = self._is_type(node.subject)
+        matched = self._is_matched(node.subject)
         for case in node.cases:
-            named = _pattern_strings(case.pattern)
-            reach = types & named if by_type and named else types
-            left |= self._flow(case.body, reach, path)
-            if by_type and case.guard is None:
-                types = types - named if named else frozenset()
+            named = self._named(node.subject, case.pattern) if matched else set()
+            reach = types & named if named else types
+            left |= self._flow(case.body, reach, path_pattern(case.pattern) or path)
+            if case.guard is None and (named or takes_all(case.pattern)):
+                # A mapping with more than the type in it lets connections of that type by
+                types -= named or types
+                partial = isinstance(case.pattern, ast.MatchMapping) and len(case.pattern.keys) > 1
+                types |= reach if partial else frozenset()
         return left | types
+
+    def _is_matched(self, subject: ast.expr) -> bool:
+        """Whether ``match`` looks at the scope type, or at the scope with the type in it."""
+        return self._is_type(subject) or self._is_scope(subject)
+
+    def _named(self, subject: ast.expr, pattern: ast.pattern) -> set[str]:
+        """The scope types that ``pattern`` names; none where it takes every type."""
+        return pattern_strings(pattern) if self._is_type(subject) else mapped(pattern, "type")
 
     def _test(self, test: ast.expr, types: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
         """Those of ``types`` with which ``test`` can be true, and can be false."""
@@ -221,7 +233,7 @@ class Reader:
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             left, right = test.left, test.comparators[0]
             if self._is_type(left) or self._is_type(right):
-                named = _strings(right) | _strings(left)
+                named = strings(right) | strings(left)
                 if not named:  # a variable: either may be
                     return types, types
                 if isinstance(test.ops[0], (ast.Eq, ast.In, ast.Is)):
@@ -318,31 +330,6 @@ class Reader:
         return frozenset(keys)
 
 
-def _is_string(node: ast.expr, value: str) -> bool:
-    return isinstance(node, ast.Constant) and node.value == value
-
-
-def _strings(node: ast.expr) -> set[str]:
-    """The string, or the strings of a literal sequence, that ``node`` is."""
-    if isinstance(node, ast.Constant):
-        return {node.value} if isinstance(node.value, str) else set()
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return set().union(*map(_strings, node.elts)) if node.elts else set()
-    if isinstance(node, ast.Call) and len(node.args) == 1:  # frozenset({...})
-        return _strings(node.args[0])
-    return set()
-
-
-def _pattern_strings(pattern: ast.pattern) -> set[str]:
-    if isinstance(pattern, ast.MatchValue):
-        return _strings(pattern.value)
-    if isinstance(pattern, ast.MatchOr):
-        return set().union(*map(_pattern_strings, pattern.patterns))
-    if isinstance(pattern, ast.MatchAs) and pattern.pattern is not None:
-        return _pattern_strings(pattern.pattern)
-    return set()
-
-
 def _prefix(test: ast.expr) -> str:
     """The literal of a ``startswith("/...")`` within ``test``."""
     for node in ast.walk(test):
@@ -352,7 +339,7 @@ def _prefix(test: ast.expr) -> str:
             and node.func.attr == "startswith"
             and node.args
         ):
-            for text in sorted(_strings(node.args[0])):
+            for text in sorted(strings(node.args[0])):
                 if text.startswith("/"):
                     return text
     return ""
@@ -361,6 +348,6 @@ def _prefix(test: ast.expr) -> str:
 def _message_type(node: ast.expr) -> str:
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
-            if key is not None and _is_string(key, "type") and isinstance(value, ast.Constant):
+            if key is not None and is_string(key, "type") and isinstance(value, ast.Constant):
                 return str(value.value)
     return ""

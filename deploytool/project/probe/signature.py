@@ -109,7 +109,8 @@ def interface_of(app: Any) -> CallableInterface | None:
     """The interface of ``app`` by its own signature, None where that does not tell."""
     if isinstance(app, type):
         return _class_interface(app)
-    if getattr(app, "_asgi_double_callable", False):
+    # asgiref's mark; True itself, because some objects have something for every name.
+    if getattr(app, "_asgi_double_callable", False) is True:
         return "asgi2"
     found = arguments(app)
     return None if found is None else _interface(found)

@@ -40,7 +40,7 @@ def verdict(
         text += f". {problem}" if problem else f"; {builder} makes one"
         return "wrong-interface", "TypeError", text
     if problem is not None:
-        return "wrong-interface", "TypeError", f"{name} fails at every request: {problem}"
+        return "wrong-interface", "TypeError", f"{name} fails when it is called: {problem}"
     return "ok", None, None
 
 
