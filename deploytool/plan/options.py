@@ -52,12 +52,12 @@ def decide_options(context: Context) -> tuple[Decision, ...]:
 
 
 def _bind(context: Context) -> Decision:
-    for value, source, reason in (
-        (context.options.bind, "option", "Named on the command line."),
-        (context.project.conf.bind, "setting", 'settings.DEPLOYTOOL["BIND"].'),
-    ):
-        if value:
-            return Decision("bind", str(_address(value)), source, reason)  # type: ignore[arg-type]
+    if context.options.bind:
+        return Decision(
+            "bind", _address(context.options.bind), "option", "Named on the command line."
+        )
+    if stated := context.project.conf.bind:
+        return Decision("bind", _address(stated), "setting", 'settings.DEPLOYTOOL["BIND"].')
     container = context.project.machine.container
     everywhere = bool(container) or not context.development
     if port := context.environment("PORT"):
@@ -65,7 +65,7 @@ def _bind(context: Context) -> Decision:
         reason = f"$PORT is {port}" + (
             ", which a platform sets for the process that it routes to." if everywhere else "."
         )
-        return Decision("bind", str(_address(f"{host}:{port}")), "environment", reason)
+        return Decision("bind", _address(f"{host}:{port}"), "environment", reason)
     if container:
         reason = f"In a container ({container}), 127.0.0.1 could not be reached from outside."
         return Decision("bind", "0.0.0.0:8000", "detected", reason, None, (container,))
