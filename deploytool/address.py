@@ -9,11 +9,15 @@ import re
 import socket
 import stat
 from dataclasses import dataclass
+from typing import Any
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 
 _HOST_PORT = re.compile(r"(?:(?P<host>\[[0-9a-fA-F:.%\w]+\]|[^:\[\]\s]+):)?(?P<port>\d+)")
+
+# Errors of an address that this machine, or its kernel, does not have.
+_ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class AddressError(ValueError):
@@ -56,7 +60,8 @@ def parse_address(text: str) -> Address:
             raise AddressError(
                 f"{text!r}: a Unix socket needs an absolute path, unix:/run/site.sock."
             )
-        return Address(path=path)
+        # Also from the form of a link, unix:///run/site.sock; Gunicorn takes two slashes off.
+        return Address(path="/" + path.lstrip("/"))
     match = _HOST_PORT.fullmatch(text)
     if not match:
         raise AddressError(
@@ -88,29 +93,38 @@ def require_free(address: Address) -> None:
         found = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except socket.gaierror as error:
-        raise AddressError(
-            f"{address.host!r} is not a host name or address of this machine."
-        ) from error
-    family, kind, proto, _, sockaddr = found[0]
-    with socket.socket(family, kind, proto) as probe:
-        if os.name == "posix":
-            # As the servers do: a port in TIME_WAIT after a restart counts as free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    except (socket.gaierror, UnicodeError) as error:
+        raise AddressError(f"{address.host!r} is no name or address of this machine.") from error
+    # A name may stand for several addresses, of which each server listens on others; a link
+    # to it leads to whoever has one of them. One that the machine does not have is no harm
+    # beside one that it has ("localhost" with IPv6 switched off).
+    refusals = [refusal for each in found if (refusal := _bind(each[0], each[4]))]
+    for refusal in refusals:
+        if refusal.errno not in _ABSENT or len(refusals) == len(found):
+            raise AddressError(_refusal(address, refusal)) from refusal
+
+
+def _bind(family: int, sockaddr: tuple[Any, ...]) -> OSError | None:
+    """The error of listening on ``sockaddr``, or None."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":
+                # As the servers do: a port in TIME_WAIT after a restart counts as free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(sockaddr)
             # Linux lets two sockets bind where the other does not listen yet.
             probe.listen(1)
-        except OSError as error:
-            raise AddressError(_refusal(address, error)) from error
+    except OSError as error:
+        return error
+    return None
 
 
 def _refusal(address: Address, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"{address} is taken: another process listens there. Stop it, or name another port."
+        return _taken(address)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"{address}: this user may not listen on port {address.port}. Use one above 1023."
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in _ABSENT:
         return f"{address.host} is not an address of this machine."
     return f"{address} cannot be listened on: {error.strerror}."
 
@@ -124,16 +138,40 @@ def _require_free_path(path: str) -> None:
         raise AddressError(f"{path}: the directory {directory} does not exist.")
     if not os.access(directory, os.W_OK):
         raise AddressError(f"{path}: this user may not write into {directory}.")
-    if not os.path.lexists(path):
-        return
+    if os.path.lexists(path):
+        _remove_stale(path)
+    # Twisted, and so Daphne, locks the path with a symbolic link to a PID. After a crash a
+    # container gives the same PID out again, and Twisted would take itself for the owner.
+    lock = f"{path}.lock"
+    if os.path.islink(lock) and os.readlink(lock).isdigit():
+        os.unlink(lock)
+
+
+def _remove_stale(path: str) -> None:
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         raise AddressError(f"{path} exists and is not a socket; it is left as it is.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(5)  # seconds; a full queue would keep this waiting
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            os.unlink(path)
+            _remove(path)
+            return
+        except (TimeoutError, BlockingIOError):
+            pass  # somebody listens and is too busy to answer
         except OSError as error:
             raise AddressError(f"{path} cannot be used: {error.strerror}.") from error
-        else:
-            raise AddressError(f"{path} is taken: another process listens there.")
+    raise AddressError(_taken(path))
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise AddressError(
+            f"{path} is a socket that nobody listens on, and cannot be removed: {error.strerror}."
+        ) from error
+
+
+def _taken(where: object) -> str:
+    return f"{where} is taken: another process listens there. Stop it, or name another address."
