@@ -98,6 +98,34 @@ def test_routes_that_a_router_leaves_out_are_a_note_not_a_need():
     plan = make_plan(project(asgi=asgi, routing=ROUTING, views=(ASYNC_VIEW,)))
     assert plan.decision("interface").strength == "recommended"
     assert "chat/routing.py:8" in plan.notes[0]
+    plain = make_plan(project(asgi=asgi, routing=ROUTING))
+    assert plain.interface == "wsgi"
+    assert "chat/routing.py:8" in plain.notes[0]
+
+
+def test_what_fails_in_a_sound_entry_point_is_a_note():
+    routes = (replace(ROUTE, instantiated=False),)
+    plan = make_plan(project(asgi=replace(CHANNELS, websocket_routes=routes)))
+    assert "chat/routing.py:8" in plan.notes[0]
+    assert ".as_asgi()" in plan.notes[0]
+    plan = make_plan(project(asgi=replace(CHANNELS, protocols=("websocket",))))
+    assert plan.problems == ()
+    assert "no HTTP request" in plan.notes[0]
+    assert make_plan(project(asgi=CHANNELS)).notes == ()
+
+
+def test_the_wrong_callable_in_the_entry_point_that_is_not_used_is_a_note():
+    wrong = replace(
+        ASGI,
+        status="wrong-interface",
+        callable_interface="wsgi",
+        error=Failure("TypeError", "site1.asgi:application is a WSGI application"),
+    )
+    plan = make_plan(project(asgi=wrong))
+    assert (plan.interface, plan.problems) == ("wsgi", ())
+    assert plan.notes == (
+        "site1.asgi:application is a WSGI application. This plan does not use it.",
+    )
 
 
 def test_a_missing_entry_point_is_a_problem_with_the_command_that_writes_it():

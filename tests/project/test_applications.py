@@ -199,6 +199,30 @@ def test_a_double_callable_serves_as_asgi(app):
     assert (answer["status"], answer["callable_interface"]) == ("ok", "asgi2")
 
 
+def test_a_class_that_is_the_entry_point_is_no_mount():
+    answer = inspect(Double)
+    assert (answer["protocols"], answer["mounts"]) == (("http",), [])
+
+
+class HasEverything:
+    """A proxy that answers every question, as mocks and some remote objects do."""
+
+    def __init__(self, app):
+        vars(self)["app"] = app
+
+    def __getattr__(self, name):
+        return HasEverything(self.app)
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+def test_an_object_with_every_attribute_is_what_its_call_takes(http):
+    answer = inspect(HasEverything(http))
+    assert (answer["callable_interface"], answer["protocols"]) == ("asgi", ("http",))
+    assert (answer["handler"], answer["websocket_routes"]) == (DJANGO_ASGI, [])
+
+
 @pytest.mark.parametrize(
     ("app", "role", "told"),
     [
@@ -423,6 +447,15 @@ def test_routers_without_websocket_answer_none(http):
     assert inspect(other)["protocols"] == ("http", "channel")
 
 
+def test_a_router_to_something_that_is_no_application_says_so(http):
+    named = ProtocolTypeRouter({"http": http, "websocket": "chat.routing.application"})
+    answer = inspect(named)
+    assert (answer["status"], answer["protocols"]) == ("wrong-interface", ("http",))
+    assert "'websocket' is 'chat.routing.application'" in answer["error"]["message"]
+    off = inspect(ProtocolTypeRouter({"http": http, "websocket": None}))
+    assert (off["status"], off["protocols"]) == ("ok", ("http",))
+
+
 def test_a_url_router_alone_sorts_by_consumer(http):
     answer = inspect(
         URLRouter([path("ws/", Chat.as_asgi()), path("sse/", Events.as_asgi()), re_path("", http)])
@@ -561,6 +594,16 @@ async def by_match(scope, receive, send):
             return
 
 
+async def by_scope(scope, receive, send):
+    match scope:
+        case {"type": "websocket", "path": _}:
+            await SOCKETS(scope, receive, send)
+        case {"type": "http" | "https"}:
+            await django_application(scope, receive, send)
+        case _:
+            raise NotImplementedError
+
+
 async def by_early_return(scope, receive, send):
     if scope["type"] != "websocket":
         return await django_application(scope, receive, send)
@@ -628,6 +671,7 @@ class ByMethods:
     [
         by_if,
         by_match,
+        by_scope,
         by_early_return,
         by_choice,
         by_assignment,
@@ -746,6 +790,20 @@ def test_an_application_below_a_path_is_a_mount():
     assert answer["mounts"] == [("/api", "fastapi.applications.FastAPI", "asgi")]
     assert answer["handler"] == DJANGO_ASGI
     assert answer["protocols"] == ("http",)
+
+
+async def by_scope_and_path(scope, receive, send):
+    match scope:
+        case {"type": "websocket", "path": "/live/"}:
+            await plain_socket(scope, receive, send)
+        case {"type": "http"}:
+            await django_application(scope, receive, send)
+
+
+def test_a_path_in_a_pattern_is_the_route():
+    answer = inspect(by_scope_and_path)
+    assert answer["protocols"] == ("http", "websocket")
+    assert routes(answer) == [("/live/", "plain_socket")]
 
 
 async def passing_on(scope, receive, send):

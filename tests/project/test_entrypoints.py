@@ -235,6 +235,11 @@ def test_settings_are_those_that_a_server_would_be_started_with(tmp_path):
     assert with_asgi(tmp_path, text)["status"] == "ok"
 
 
+def test_the_command_line_has_an_argument_as_a_servers_has(tmp_path):
+    text = "import sys\nTESTING = sys.argv[1] == 'test'\napplication = get_asgi_application()\n"
+    assert with_asgi(tmp_path, ASGI + text)["status"] == "ok"
+
+
 def test_output_is_kept_and_bounded(tmp_path):
     text = ASGI + (
         "import sys\nprint('to stdout'); print('to stderr', file=sys.stderr)\n"

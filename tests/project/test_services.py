@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deploytool.project.services import ancestors
 from tests.support import copy_project, facts
 
 IMPORTS = (
@@ -281,6 +282,14 @@ def test_static_files_served_by_the_entry_point(project, wsgi, asgi, served_by, 
 def test_inspecting_never_imports_an_entry_point(project):
     (project / "shop" / "wsgi.py").write_text("raise SystemExit('imported')\n")
     assert services(project, STATIC, "wrappers=('shop.wsgi.Own',)")["static"]["served_by"] is None
+
+
+def test_a_class_whose_module_warns_is_known_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "old_wrapper.py").write_text(
+        "import warnings\nwarnings.warn('old', stacklevel=1)\nclass Wrapper(dict): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ancestors("old_wrapper.Wrapper") == ("old_wrapper.Wrapper", "builtins.dict")
 
 
 ROUTE = (
