@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from deploytool.project.facts import Interface
+
     Message = dict[str, Any]
 
 # Set once the entry point has failed: a reloader need not wait for the apps.
@@ -26,34 +28,37 @@ failed = threading.Event()
 _HEADER = ("Content-Type", "text/plain; charset=utf-8")
 
 
-class FailedApplication:
-    """What answers instead, with the traceback; shows it on standard error as well."""
+class FailedWSGI:
+    """Answers every WSGI request with a traceback."""
 
-    def __init__(self, error: BaseException) -> None:
-        traceback.print_exception(error)
-        print("Waiting for a change to the project's files.", file=sys.stderr, flush=True)
-        self._body = "".join(traceback.format_exception(error)).encode(errors="replace")
-        _watch(files_of(error))
-        failed.set()
+    def __init__(self, text: str) -> None:
+        self.body = text.encode(errors="replace")
 
-    def wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a WSGI request."""
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """See PEP 3333."""
         del environ
-        length = ("Content-Length", str(len(self._body)))
+        length = ("Content-Length", str(len(self.body)))
         start_response("500 Internal Server Error", [_HEADER, length])
-        return [self._body]
+        return [self.body]
 
-    async def asgi(
+
+class FailedASGI:
+    """Answers every HTTP request with a traceback, refuses WebSockets, takes part in lifespan."""
+
+    def __init__(self, text: str) -> None:
+        self.body = text.encode(errors="replace")
+
+    async def __call__(
         self,
         scope: dict[str, Any],
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        """Answer an ASGI request, refuse a WebSocket, go along with lifespan events."""
+        """See the ASGI specification."""
         if scope["type"] == "http":
             headers = [tuple(part.lower().encode() for part in _HEADER)]
             await send({"type": "http.response.start", "status": 500, "headers": headers})
-            await send({"type": "http.response.body", "body": self._body})
+            await send({"type": "http.response.body", "body": self.body})
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close"})
@@ -61,6 +66,15 @@ class FailedApplication:
             for phase in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
+
+
+def failed_application(error: BaseException, interface: Interface) -> FailedWSGI | FailedASGI:
+    """An application that answers with ``error``, which goes to standard error as well."""
+    text = "".join(traceback.format_exception(error))
+    print(f"{text}Waiting for a change to the project's files.", file=sys.stderr, flush=True)
+    _watch(files_of(error))
+    failed.set()
+    return FailedASGI(text) if interface == "asgi" else FailedWSGI(text)
 
 
 def files_of(error: BaseException) -> list[str]:

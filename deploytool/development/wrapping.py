@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.signals import request_started
 from django.template.autoreload import reset_loaders
 
-from deploytool.development.failing import FailedApplication
+from deploytool.development.failing import failed_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def development_application(interface: Interface, static_handler: Callable[[Any]
     try:
         return _wrap(_load(os.environ["DEPLOYTOOL_APPLICATION"]), static_handler)
     except (Exception, SystemExit) as error:  # a project may also end at import
-        return getattr(FailedApplication(error), interface)
+        return failed_application(error, interface)
 
 
 def _load(name: str) -> Any:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 from django.core import checks
@@ -50,6 +53,27 @@ def require_runnable(plan: Plan) -> None:
     """Raise CommandError with every problem that would make all requests fail."""
     if plan.problems:
         raise CommandError("\n".join(str(problem) for problem in plan.problems))
+
+
+def require_own_modules(plan: Plan) -> None:
+    """Raise CommandError where the server would import another module for one of the project's.
+
+    Every server looks into the working directory first, which manage.py does not.
+    """
+    here = os.path.realpath(os.getcwd())
+    if here in map(os.path.realpath, plan.watch):
+        return
+    inside = tuple(os.path.join(directory, "") for directory in plan.watch)
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if "." in name or name == "__main__" or not file.startswith(inside):
+            continue
+        found = PathFinder.find_spec(name, [here])
+        if found and found.origin and os.path.realpath(found.origin) != os.path.realpath(file):
+            raise CommandError(
+                f"The working directory has a {name!r} of its own ({found.origin}), which the "
+                f"server would import instead of {file}. Start from another directory."
+            )
 
 
 def require_checked(plan: Plan) -> str:
@@ -102,6 +126,7 @@ def unapplied_migrations() -> str:
 def before_start(plan: Plan, *, skip_checks: bool) -> Iterator[str]:
     """Make sure that ``plan`` can be run; yields what is worth a line on the way."""
     require_runnable(plan)
+    require_own_modules(plan)
     if not skip_checks:
         yield require_checked(plan)
     if plan.mode == "development":

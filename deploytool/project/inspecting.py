@@ -67,7 +67,8 @@ def import_path(path: Sequence[str]) -> tuple[str, ...]:
     """Those entries of ``path`` that a server's own interpreter would not have by itself.
 
     The directory of manage.py, ``--pythonpath``, ``PYTHONPATH`` and what manage.py adds;
-    without Python's own directories and those of installed distributions. Absolute.
+    without Python's own directories, those of installed distributions and what does not
+    exist. Absolute.
     """
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     own = {os.path.realpath(sysconfig.get_path(kind)) for kind in kinds}
@@ -79,7 +80,8 @@ def import_path(path: Sequence[str]) -> tuple[str, ...]:
         inside = real.startswith(tuple(directory + os.sep for directory in own))
         archive = real.endswith(".zip") and real.startswith(prefixes)
         packages = os.path.basename(real) in {"site-packages", "dist-packages"}
-        if not (real in own or inside or archive or packages):
+        # Uvicorn refuses to watch a directory that does not exist.
+        if os.path.exists(real) and not (real in own or inside or archive or packages):
             kept.append(absolute)
     return tuple(dict.fromkeys(kept))
 
