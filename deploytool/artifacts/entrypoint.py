@@ -49,6 +49,8 @@ class EntryPointArtifact:
             "module": target.module,
             "attribute": target.attribute,
             "settings_module": settings_module(project, self.name, target),
+            "configurations": settings_are_classes(project, self.name, target),
+            "configuration": configuration(project, self.name, target),
             "import_paths": tuple(_import_paths(project)),
             "up": ".parent" * len(target.path.parts),
             **self.context(project),
@@ -191,16 +193,8 @@ def settings_module(project: Project, interface: Interface, target: Target) -> s
     entry points name the production ones. A module that is not there is passed over.
     Raises CommandError for a project whose settings come from no module.
     """
-    base = Path(project.base_dir)
-    # In a src/ layout manage.py lies above the base directory.
-    files = [
-        _sibling(project, interface),
-        base / target.path,
-        base / "manage.py",
-        base.parent / "manage.py",
-    ]
-    for file in files:
-        module = _named_settings(file)
+    for file in _loaders(project, interface, target):
+        module = _named(file, "DJANGO_SETTINGS_MODULE")
         if module and _exists(project, module):
             return module
     if project.settings_module is None:
@@ -212,6 +206,43 @@ def settings_module(project: Project, interface: Interface, target: Target) -> s
     return project.settings_module
 
 
+def settings_are_classes(project: Project, interface: Interface, target: Target) -> bool:
+    """Whether the settings are classes of django-configurations, which has to load them.
+
+    Its own ``configurations.wsgi`` and ``configurations.asgi`` do; with Django's, every
+    import of the settings fails (https://django-configurations.readthedocs.io).
+    """
+    return any(
+        name.partition(".")[0] == "configurations"
+        for file in _loaders(project, interface, target)
+        for node in ast.walk(_tree(file))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    )
+
+
+def configuration(project: Project, interface: Interface, target: Target) -> str | None:
+    """The settings class that the entry point falls back on, from the same files."""
+    files = _loaders(project, interface, target)
+    return next(filter(None, (_named(file, "DJANGO_CONFIGURATION") for file in files)), None)
+
+
+def _loaders(project: Project, interface: Interface, target: Target) -> tuple[Path, ...]:
+    """The files that say how the settings are loaded, those of servers first."""
+    base = Path(project.base_dir)
+    return (
+        _sibling(project, interface),
+        base / target.path,
+        base / "manage.py",
+        # In a src/ layout manage.py lies above the base directory.
+        base.parent / "manage.py",
+    )
+
+
 def _sibling(project: Project, interface: Interface) -> Path:
     """The file of the other entry point, whether or not it exists."""
     other: Interface = "wsgi" if interface == "asgi" else "asgi"
@@ -220,27 +251,28 @@ def _sibling(project: Project, interface: Interface) -> Path:
     return Path(project.base_dir) / _path(project, module)
 
 
-def _named_settings(path: Path) -> str | None:
-    """The constant that a file gives DJANGO_SETTINGS_MODULE, by setdefault() or assignment."""
+def _tree(path: Path) -> ast.Module:
+    """The source of a file; nothing for one that cannot be read."""
     try:
-        tree = ast.parse(path.read_bytes())
+        return ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError):
-        return None
-    for node in ast.walk(tree):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _named(path: Path, variable: str) -> str | None:
+    """The constant that a file gives an environment variable, by setdefault() or assignment."""
+    for node in ast.walk(_tree(path)):
         match node:
             case ast.Call(
                 func=ast.Attribute(attr="setdefault"),
-                args=[
-                    ast.Constant(value="DJANGO_SETTINGS_MODULE"),
-                    ast.Constant(value=str(module)),
-                ],
-            ):
-                return module
+                args=[ast.Constant(value=str(name)), ast.Constant(value=str(value))],
+            ) if name == variable:
+                return value
             case ast.Assign(
-                targets=[ast.Subscript(slice=ast.Constant(value="DJANGO_SETTINGS_MODULE"))],
-                value=ast.Constant(value=str(module)),
-            ):
-                return module
+                targets=[ast.Subscript(slice=ast.Constant(value=str(name)))],
+                value=ast.Constant(value=str(value)),
+            ) if name == variable:
+                return value
     return None
 
 

@@ -127,9 +127,8 @@ def _entry_problems(entry: EntryPoint) -> Iterable[Problem]:
             )
         yield Problem(f"{entry.application} cannot be imported: {entry.error}.", hint)
     elif entry.status == "wrong-interface":
-        yield Problem(
-            entry.error.message if entry.error else f"{entry.application} does not fit.", ""
-        )
+        message = entry.error.message if entry.error else f"{entry.application} does not fit"
+        yield Problem(f"{message}.", "")
 
 
 def _request_problems(project: Project) -> Iterable[Problem]:

@@ -70,6 +70,7 @@ def test_whole_files(tmp_path, name, artifact, expected):
 def test_one_routing_module(tmp_path):
     project = copy_project("files_channels", tmp_path)
     edit(project / "site1/settings.py", '    "news",\n', "")
+    shutil.rmtree(project / "news")
     generate(project, "asgi")
     expected = (EXPECTED / "channels_one_asgi.py").read_text()
     assert (project / "site1/asgi.py").read_text() == expected
@@ -81,6 +82,7 @@ def test_no_user_without_sessions_and_authentication(tmp_path, app):
     settings = project / "site1/settings.py"
     edit(settings, f'    "{app}",\n', "")
     edit(settings, '    "news",\n', "")
+    shutil.rmtree(project / "news")
     generate(project, "asgi")
     expected = (EXPECTED / "channels_anonymous_asgi.py").read_text()
     assert (project / "site1/asgi.py").read_text() == expected
@@ -182,6 +184,27 @@ def test_without_another_name_it_is_the_loaded_settings(tmp_path):
     edit(project / "manage.py", 'setdefault("DJANGO_SETTINGS_MODULE"', 'setdefault("UNUSED"')
     generate(project, "asgi", DJANGO_SETTINGS_MODULE="config.settings.production")
     assert application(project, "config.asgi") == "ASGIHandler config.settings.production"
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_settings_that_are_classes_are_loaded_by_what_knows_them(tmp_path, interface):
+    project = copy_project("files_plain", tmp_path)
+    # As much of django-configurations as manage.py needs
+    (project / "configurations").mkdir()
+    (project / "configurations/management.py").write_text(
+        "from django.core.management import execute_from_command_line as execute\n"
+    )
+    edit(project / "manage.py", "from django.core.management", "from configurations.management")
+    edit(project / "manage.py", "import execute_from_command_line", "import execute")
+    edit(project / "manage.py", "execute_from_command_line(sys", "execute(sys")
+    name = 'os.environ.setdefault("DJANGO_CONFIGURATION", "Production")\n'
+    edit(project / "manage.py", "    from conf", f"    {name}    from conf")
+    generate(project, interface)
+    written = (project / f"site1/{interface}.py").read_text()
+    loaded = f"from configurations.{interface} import get_{interface}_application  # noqa: E402\n"
+    assert written.index(name) < written.index(loaded)
+    assert "django.core" not in written
+    compile(written, interface, "exec")
 
 
 def test_settings_beside_manage_py(tmp_path):

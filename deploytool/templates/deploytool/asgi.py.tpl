@@ -6,18 +6,22 @@ https://docs.djangoproject.com/en/stable/howto/deployment/asgi/
 import os{% if import_paths %}
 import sys
 from pathlib import Path{% endif %}
-
-{% if routing and authentication %}from channels.auth import AuthMiddlewareStack
+{% if routing or not configurations %}
+{% endif %}{% if routing and authentication %}from channels.auth import AuthMiddlewareStack
 {% endif %}{% if routing %}from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-{% endif %}from django.core.asgi import get_asgi_application
-{% if import_paths %}
+{% endif %}{% if not configurations %}from django.core.asgi import get_asgi_application
+{% endif %}{% if import_paths %}
 # Modules are imported from here too, as manage.py has it.
 BASE_DIR = Path(__file__).resolve(){{ up }}
 {% for path in import_paths %}sys.path.append(str(BASE_DIR / "{{ path }}"))
 {% endfor %}{% endif %}
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ settings_module }}")
-
+{% if configuration %}os.environ.setdefault("DJANGO_CONFIGURATION", "{{ configuration }}")
+{% endif %}{% if configurations %}
+# Below the names: the settings are classes, which this import makes loadable.
+from configurations.asgi import get_asgi_application  # noqa: E402
+{% endif %}
 {% if not routing %}{{ attribute }} = get_asgi_application()
 {% else %}# First: this loads the apps; no consumer or model can be imported before that.
 django_application = get_asgi_application()
