@@ -33,6 +33,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from deploytool.project.probe.first_call import first_call
@@ -783,6 +784,55 @@ async def by_path(scope, receive, send):
         await other_application(scope, receive, send)
     else:
         await django_application(scope, receive, send)
+
+
+async def metrics(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class PathPrefix:
+    def __init__(self, prefix, app, fallback):
+        self.prefix, self.app, self.fallback = prefix, app, fallback
+
+    async def __call__(self, scope, receive, send):
+        if scope["path"].startswith(self.prefix):
+            return await self.app(scope, receive, send)
+        return await self.fallback(scope, receive, send)
+
+
+def test_what_is_sent_tells_which_protocol_is_answered(http):
+    answer = inspect(PathPrefix("/metrics", metrics, http))
+    assert (answer["protocols"], answer["websocket_routes"]) == (("http",), [])
+
+
+library_application = PlainTextResponse("up")
+
+
+async def by_one_path(scope, receive, send):
+    if scope["type"] == "http" and scope["path"] == "/up":
+        await library_application(scope, receive, send)
+    else:
+        await django_application(scope, receive, send)
+
+
+def test_one_path_is_a_mount_too():
+    mounted = ("/up", "starlette.responses.PlainTextResponse", "asgi")
+    assert inspect(by_one_path)["mounts"] == [mounted]
+
+
+def test_a_function_that_a_library_made_is_a_mount(monkeypatch):
+    # As prometheus_client.make_asgi_app() returns one
+    text = "async def metrics_app(scope, receive, send): pass"
+    made = {"__name__": "library"}
+    exec(compile(text, Path(whitenoise.__file__).with_name("made.py"), "exec"), made)
+    monkeypatch.setitem(globals(), "library_application", made["metrics_app"])
+    assert inspect(by_one_path)["mounts"] == [("/up", "library.metrics_app", "asgi")]
+
+
+def test_a_consumer_of_another_protocol(http):
+    answer = inspect(ProtocolTypeRouter({"http": http, "mqtt": AsyncConsumer.as_asgi()}))
+    assert answer["protocols"] == ("http", "mqtt")
 
 
 def test_an_application_below_a_path_is_a_mount():

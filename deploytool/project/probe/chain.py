@@ -126,7 +126,9 @@ class Walk:
         """The callback of a ``path()``, or a consumer straight below a protocol."""
         consumer = consumer_of(callback)
         if consumer is not None:
+            # Its handlers tell, except of a protocol that the router alone knows
             answered = way.types & (consumer.protocols() or {"http", "websocket"})
+            answered |= way.types.difference(PROTOCOLS)
             if "websocket" in answered:
                 self.found.add_route(
                     consumer_route(consumer, Place(way.prefix, literal, way.around))
@@ -240,7 +242,9 @@ class Walk:
         return set(way.types if len(way.types) == 1 else way.types & {"http"})
 
     def _mount(self, app: Any, way: Way) -> None:
-        if not inspect.isroutine(app):  # a function of the entry point is no application
+        function = function_of(app) if inspect.isroutine(app) else None
+        # A function of the entry point is no application; one that a library made is
+        if function is None or not is_project(function.__code__.co_filename):
             interface = interface_of(app)
             served = {"asgi2": "asgi", "factory": None}.get(interface or "", interface)
             self.found.add_mount(way.prefix or "/", dotted(app), served)

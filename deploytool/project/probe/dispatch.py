@@ -11,7 +11,16 @@ import ast
 from typing import NamedTuple, TypeGuard
 
 from .inner import PROTOCOLS
-from .patterns import is_string, mapped, path_pattern, pattern_strings, strings, takes_all
+from .patterns import (
+    is_string,
+    mapped,
+    message_type,
+    path_pattern,
+    pattern_strings,
+    strings,
+    takes_all,
+    tested_path,
+)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _REFUSALS = {"websocket.close", "http.disconnect", "websocket.http.response.start"}
@@ -162,7 +171,7 @@ class Reader:
             case ast.If():
                 self._expression(node.test, types, path)
                 yes, no = self._test(node.test, types)
-                inner = _prefix(node.test) or path
+                inner = tested_path(node.test) or path
                 return self._flow(node.body, yes, inner) | self._flow(node.orelse, no, path)
             case ast.Match():
                 return self._match(node, types, path)
@@ -266,8 +275,9 @@ class Reader:
             if not isinstance(call, ast.Call):
                 continue
             if isinstance(call.func, ast.Name) and call.func.id == self.names.send:
-                if not (call.args and _message_type(call.args[0]) in _REFUSALS):
-                    self.answers.append(Answer(types, None, call, path))
+                message = message_type(call.args[0]) if call.args else ""
+                if message not in _REFUSALS:
+                    self.answers.append(Answer(_answered_with(message, types), None, call, path))
             elif self._passes(call):
                 inner.append(call)
         for call in inner:
@@ -330,24 +340,7 @@ class Reader:
         return frozenset(keys)
 
 
-def _prefix(test: ast.expr) -> str:
-    """The literal of a ``startswith("/...")`` within ``test``."""
-    for node in ast.walk(test):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "startswith"
-            and node.args
-        ):
-            for text in sorted(strings(node.args[0])):
-                if text.startswith("/"):
-                    return text
-    return ""
-
-
-def _message_type(node: ast.expr) -> str:
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if key is not None and is_string(key, "type") and isinstance(value, ast.Constant):
-                return str(value.value)
-    return ""
+def _answered_with(message: str, types: frozenset[str]) -> frozenset[str]:
+    """Those of ``types`` that a message of this type answers (``http.response.start``)."""
+    protocol = message.partition(".")[0]
+    return types & {protocol} if protocol in PROTOCOLS else types

@@ -55,3 +55,34 @@ def path_pattern(pattern: ast.pattern) -> str:
 def takes_all(pattern: ast.pattern) -> bool:
     """Whether ``pattern`` is ``_`` or a name, which nothing gets by."""
     return isinstance(pattern, ast.MatchAs) and pattern.pattern is None
+
+
+def tested_path(test: ast.expr) -> str:
+    """The literal of a ``startswith("/...")`` or a ``["path"] == "/..."`` within ``test``."""
+    for node in ast.walk(test):
+        if (
+            isinstance(node, ast.Compare)
+            and isinstance(node.ops[0], ast.Eq)
+            and isinstance(node.left, ast.Subscript)
+            and is_string(node.left.slice, "path")
+        ):
+            return next(iter(strings(node.comparators[0])), "")
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "startswith"
+            and node.args
+        ):
+            for text in sorted(strings(node.args[0])):
+                if text.startswith("/"):
+                    return text
+    return ""
+
+
+def message_type(node: ast.expr) -> str:
+    """The type of the message that a literal dictionary is, else nothing."""
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is not None and is_string(key, "type") and isinstance(value, ast.Constant):
+                return str(value.value)
+    return ""
