@@ -95,6 +95,8 @@ def _detected(project: Project) -> Decision:
             f"{needs[0].reason} ASGI would serve that better, but its entry point is "
             f"{_state(asgi)}; WSGI works."
         )
+        if asgi.status == "missing":
+            reason += " manage.py deployfiles asgi writes one."
         return Decision("interface", "wsgi", "detected", reason, "default", needs[0].evidence)
     if wsgi.status == "missing" and asgi.status == "ok":
         reason = f"Nothing needs ASGI, but {asgi.application} is the only entry point there is."
@@ -159,7 +161,8 @@ def _recommended(project: Project) -> Iterable[Need]:
     views = project.views.views
     streams = [view for view in views if view.streaming == "async"]
     if streams:
-        yield Need(f"{counted(len(streams), 'view')} streams from an async iterator.", _at(streams))
+        verb = "streams" if len(streams) == 1 else "stream"
+        yield Need(f"{counted(len(streams), 'view')} {verb} from an async iterator.", _at(streams))
     plain = [view for view in views if view.mode == "async" and view.streaming != "async"]
     if plain:
         yield Need(

@@ -65,7 +65,11 @@ def _bind(context: Context) -> Decision:
         reason = f"$PORT is {port}" + (
             ", which a platform sets for the process that it routes to." if everywhere else "."
         )
-        return Decision("bind", _address(f"{host}:{port}"), "environment", reason)
+        try:
+            return Decision("bind", _address(f"{host}:{port}"), "environment", reason)
+        except PlanError as error:
+            text = f"The environment variable PORT is {port!r}, and no number of a port."
+            raise PlanError(text) from error
     if container:
         reason = f"In a container ({container}), 127.0.0.1 could not be reached from outside."
         return Decision("bind", "0.0.0.0:8000", "detected", reason, None, (container,))

@@ -146,6 +146,8 @@ def test_what_is_only_recommended_stays_on_wsgi_while_asgi_does_not_work(asgi):
     plan = make_plan(project(asgi=asgi, views=(ASYNC_VIEW,)))
     assert plan.interface == "wsgi"
     assert plan.problems == ()
+    written = "deployfiles asgi" in plan.decision("interface").reason
+    assert written == (asgi is MISSING)
 
 
 def test_the_only_entry_point_is_used_where_nothing_needs_either():

@@ -111,6 +111,11 @@ def test_where_it_listens(made, bind, source):
     assert value(made, "bind") == (bind, source)
 
 
+def test_a_port_of_the_environment_that_is_none_is_named():
+    with pytest.raises(PlanError, match="PORT is 'web'"):
+        make_plan(project(environment={"PORT": "web"}))
+
+
 def test_an_option_stands_above_the_port_of_the_environment():
     made = project(environment={"PORT": "5000"}, conf={"bind": "7000"})
     assert value(made, "bind", bind="[::1]:6000") == ("[::1]:6000", "option")
