@@ -119,8 +119,8 @@ def _modules(base_dir: str) -> Iterator[tuple[str, str]]:
             if not is_installed(path):
                 yield from _below(package, Path(path), 0)
     if os.path.realpath(base_dir) in map(os.path.realpath, sys.path):
-        # Packages beside manage.py too: a chat may be routed without being an installed app.
-        yield from _below("", Path(base_dir), 1)
+        # Not the packages beside manage.py: one that is no installed app may be a leftover.
+        yield from _below("", Path(base_dir), 0)
 
 
 def _below(package: str, directory: Path, depth: int) -> Iterator[tuple[str, str]]:
