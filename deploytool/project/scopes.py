@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils import functional
 
+from deploytool.project.candidates import module_spec
 from deploytool.project.definitions import (
     FunctionNode,
     cells,
@@ -24,6 +25,8 @@ from deploytool.project.definitions import (
     is_a,
     own_attribute,
 )
+from deploytool.project.probe.text import parsed
+from deploytool.project.source import is_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +66,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A function defined inside the one that is read."""
+    """A function that is known by its source alone, such as one defined inside another."""
 
     node: FunctionNode
 
@@ -97,6 +100,24 @@ def local_module(name: str, namespace: Mapping[str, object]) -> ModuleType | Non
         if is_a(found, ModuleType) or not package:
             return found
         package = package.rpartition(".")[0]
+
+
+def _unloaded(node: ast.ImportFrom, name: str, namespace: Mapping[str, object]) -> Local | None:
+    """The function that an import inside a function would bring from a project's module.
+
+    Such imports stand there because the module is slow to load or must not be loaded
+    yet; its text says enough.
+    """
+    package = str(namespace.get("__package__") or "").split(".")
+    around = package[: len(package) - node.level + 1] if node.level else []
+    spec = module_spec(".".join(filter(None, [*around, node.module])))
+    if spec is None or spec.origin is None or is_installed(spec.origin):
+        return None
+    tree = parsed(spec.origin)
+    for each in tree.body if tree else ():
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
+            return Local(each)
+    return None
 
 
 # The conditional statements around a node, outermost first: each with the branch of it.
@@ -200,6 +221,8 @@ class Scope:
                 found = vars(module).get(
                     alias.name, local_module(f"{node.module}.{alias.name}", namespace)
                 )
+            if found is None and module is None:
+                found = _unloaded(node, alias.name, namespace)
             self._objects[alias.asname or alias.name] = found
 
     def sources(self, node: ast.expr) -> list[ast.expr]:

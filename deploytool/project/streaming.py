@@ -238,8 +238,7 @@ def _streaming_packages(classes: frozenset[type]) -> frozenset[str]:
     return frozenset(
         top_package(name)
         for name, module in list(sys.modules.items())
-        if is_a(module, ModuleType)
-        and not wanted.isdisjoint(map(id, list(vars(module).values())))
+        if is_a(module, ModuleType) and not wanted.isdisjoint(map(id, list(vars(module).values())))
     )
 
 

@@ -809,6 +809,30 @@ def test_what_is_sent_tells_which_protocol_is_answered(http):
 library_application = PlainTextResponse("up")
 
 
+class SocketsByName:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "websocket":
+            return await self.app(scope, receive, send)
+        return await self.on_socket(scope, receive, send)
+
+    async def on_socket(self, scope, receive, send):
+        handler = find_handler(scope["path"])
+        await handler(scope, receive, send)
+
+
+def find_handler(path):
+    return {"/ws/": plain_socket}[path]
+
+
+def test_what_is_looked_up_by_name_is_one_route(http):
+    (route,) = inspect(SocketsByName(http))["websocket_routes"]
+    assert route["consumer"] == f"{__name__}.SocketsByName.on_socket"
+    assert route["wrappers"] == (f"{__name__}.SocketsByName",)
+
+
 async def by_one_path(scope, receive, send):
     if scope["type"] == "http" and scope["path"] == "/up":
         await library_application(scope, receive, send)

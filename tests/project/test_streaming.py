@@ -25,6 +25,7 @@ EXPECTED = {
     "helped_async": ("async", False),
     "helped_in_thread": ("sync", False),
     "local_import": ("sync", True),
+    "slow_import": ("async", True),
     "own_class": ("async", True),
     "own_partial": ("async", True),
     "decorated": ("async", True),

@@ -68,6 +68,9 @@ def _answers(walk: Walk, app: Any, frame: Frame, way: Way) -> set[str]:
 def _unknown(walk: Walk, app: Any, frame: Frame, way: Way) -> set[str]:
     """The types that go to something that the source does not tell."""
     inside = held(app)
+    # A method holds its own instance, which the way has come through
+    plain = tuple(each for each in inside.plain if each is not frame.instance)
+    inside = inside._replace(plain=plain)
     answered = walk.inside(app, inside, way) if inside else set()
     missing = way.types - answered
     if not inside or "http" in missing:

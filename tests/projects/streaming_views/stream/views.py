@@ -123,6 +123,12 @@ def local_import(request):
     return Local(lines(), content_type=content_type)
 
 
+def slow_import(request):
+    from .model import tokens
+
+    return Stream(tokens(request), content_type="text/event-stream")
+
+
 async def own_class(request):
     return EventStream(request, ticks())
 
