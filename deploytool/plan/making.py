@@ -154,6 +154,13 @@ def _notes(project: Project, interface: Interface) -> Iterable[str]:
         yield f"WSGI does not serve the WebSocket routes, {routes[0].location} first."
     if entrypoints.asgi.status == "ok":
         yield from _asgi_notes(entrypoints, interface)
+    entry = _entry(project, interface)
+    if project.settings_module and entry.settings_module not in {None, project.settings_module}:
+        yield (
+            f"{entry.application} assigns DJANGO_SETTINGS_MODULE: served, the project has "
+            f"{entry.settings_module}, and this plan is made with {project.settings_module}. "
+            "os.environ.setdefault() leaves the choice to who starts the server."
+        )
     other = entrypoints.wsgi if interface == "asgi" else entrypoints.asgi
     if other.status == "missing" and other.application:
         yield f"{other.source} names {other.application}, which does not exist."

@@ -180,6 +180,7 @@ class _Probe:
             tuple(Mount(*mount) for mount in raw["mounts"]),
             raw["socketio"],
             output,
+            raw["settings_module"],
         )
 
     def _error(self, found: Candidate, error: Failure, output: str = "") -> EntryPoint:

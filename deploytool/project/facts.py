@@ -99,6 +99,9 @@ class EntryPoint:
     ``protocols`` are the scope types that it answers; ``guessed`` is True where they were
     read from the source text because the callable could not be looked into.
     ``output`` is what the import printed (stdout and stderr, its first 4,000 characters).
+    ``settings_module`` is what DJANGO_SETTINGS_MODULE was after the import: another one
+    than the project's where the module assigns it rather than ``setdefault()``; None where
+    the import did not end.
     """
 
     interface: Interface
@@ -117,6 +120,7 @@ class EntryPoint:
     mounts: tuple[Mount, ...] = ()
     socketio: bool = False
     output: str = ""
+    settings_module: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,13 @@ def test_what_fails_in_a_sound_entry_point_is_a_note():
     assert make_plan(project(asgi=CHANNELS)).notes == ()
 
 
+def test_an_entry_point_that_assigns_its_settings_is_a_note():
+    made = project(wsgi=replace(WSGI, settings_module="site1.production"))
+    assert "site1.production" in make_plan(made).notes[0]
+    made = project(wsgi=replace(WSGI, settings_module=made.settings_module))
+    assert make_plan(made).notes == ()
+
+
 def test_the_wrong_callable_in_the_entry_point_that_is_not_used_is_a_note():
     wrong = replace(
         ASGI,

@@ -235,6 +235,19 @@ def test_settings_are_those_that_a_server_would_be_started_with(tmp_path):
     assert with_asgi(tmp_path, text)["status"] == "ok"
 
 
+def test_the_settings_that_an_entry_point_assigns_are_known(tmp_path):
+    text = ASGI + "application = get_asgi_application()\n"
+    assert with_asgi(tmp_path, text)["settings_module"] == "mysite.settings"
+    project = tmp_path / "entry_plain"
+    (project / "mysite" / "production.py").write_text("from .settings import *\n")
+    assigned = text.replace(
+        'environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")',
+        'environ["DJANGO_SETTINGS_MODULE"] = "mysite.production"',
+    )
+    (project / "mysite" / "asgi.py").write_text(assigned)
+    assert inspect(project)["asgi"]["settings_module"] == "mysite.production"
+
+
 def test_the_command_line_has_an_argument_as_a_servers_has(tmp_path):
     text = "import sys\nTESTING = sys.argv[1] == 'test'\napplication = get_asgi_application()\n"
     assert with_asgi(tmp_path, ASGI + text)["status"] == "ok"

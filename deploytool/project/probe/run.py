@@ -67,6 +67,7 @@ def inspected(app: Any, role: str, name: str) -> tuple[Found, dict[str, Any]]:
     interface = interface or found.inner_interface  # type: ignore[assignment]
     status, kind, message = verdict(app, role, interface, found.problem, name)
     answer = {**found.as_dict(), "status": status, "callable_interface": interface}
+    answer["settings_module"] = os.environ.get("DJANGO_SETTINGS_MODULE")
     if message is not None:
         answer["error"] = {"type": kind, "message": message, "frames": []}
     if found.websocket_routes:
