@@ -31,9 +31,9 @@ class Command(ProjectCommand):
             "--dry-run": "Say what would be written, with -v 2 the whole files; write nothing.",
             "--diff": "Print what would change as a unified diff; write nothing.",
             "--check": "Exit with status 1 if a file is missing or differs; write nothing.",
-            "--noinput": "Never ask: keep what deploytool did not write.",
+            "--noinput --no-input": "Never ask: keep what deploytool did not write.",
         }.items():
-            parser.add_argument(option, action="store_true", help=text)
+            parser.add_argument(*option.split(), action="store_true", help=text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Go through the files, one after the other."""
