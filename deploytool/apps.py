@@ -1,6 +1,11 @@
-"""The application's configuration. It registers checks, nothing else."""
+"""The application's configuration."""
+
+import sys
+from types import ModuleType
 
 from django.apps import AppConfig
+
+from deploytool.standard_output import divert_early
 
 
 class DeploytoolConfig(AppConfig):
@@ -8,3 +13,8 @@ class DeploytoolConfig(AppConfig):
 
     name = "deploytool"
     verbose_name = "Deployment"
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        super().__init__(app_name, app_module)
+        # The earliest moment at which anything of this app runs.
+        divert_early(sys.argv)

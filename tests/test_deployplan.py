@@ -74,6 +74,33 @@ def test_stdout_carries_only_the_answer_whatever_the_project_prints(tmp_path):
     assert "entry point speaks" in document["project"]["entrypoints"]["wsgi"]["output"]
 
 
+def test_an_app_that_prints_unbuffered_does_not_reach_stdout_either(tmp_path):
+    project = copy_project("entry_plain", tmp_path)
+    settings = next(project.glob("*/settings.py"))
+    (project / "loud").mkdir()
+    (project / "loud" / "__init__.py").touch()
+    (project / "loud" / "apps.py").write_text(
+        "from django.apps import AppConfig\n"
+        "class Loud(AppConfig):\n"
+        "    name = 'loud'\n"
+        "    def ready(self):\n"
+        "        print('ready speaks', flush=True)\n"
+    )
+    with settings.open("a") as file:
+        file.write("\nINSTALLED_APPS = ['loud', *INSTALLED_APPS]\n")
+    for command, start in (
+        (["deployplan", "--format", "json"], "{"),
+        (["runserver_gateway", "--dry-run"], "PYTHONPATH="),
+    ):
+        done = manage(project, *command, PYTHONUNBUFFERED="1")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(start)
+        assert "ready speaks" in done.stderr
+    # Anything else prints where it always did.
+    assert "ready speaks" in manage(project, "check", PYTHONUNBUFFERED="1").stdout
+    assert "usage:" in manage(project, "deployplan", "--help").stdout
+
+
 def test_a_misspelt_setting_is_one_line_with_the_nearest_name(tmp_path):
     project = copy_project("entry_plain", tmp_path)
     settings = next(project.glob("*/settings.py"))

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from django.core import checks
 from django.core.management.base import CommandError
@@ -14,6 +14,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.exceptions import BadMigrationError, NodeNotFoundError
 from django.db.migrations.executor import MigrationExecutor
 
+from deploytool.address import AddressError, require_free
+from deploytool.launch import replace_process
 from deploytool.reports.text import server_title
 from deploytool.wording import counted
 
@@ -131,3 +133,17 @@ def before_start(plan: Plan, *, skip_checks: bool) -> Iterator[str]:
         yield require_checked(plan)
     if plan.mode == "development":
         yield unapplied_migrations()
+
+
+def take_over(plan: Plan) -> NoReturn:
+    """Become the server of ``plan``; CommandError where that cannot be."""
+    try:
+        require_free(plan.address)
+    except AddressError as error:
+        raise CommandError(str(error)) from error
+    # The server opens its own; closing says goodbye to the database.
+    connections.close_all()
+    try:
+        replace_process(plan)
+    except OSError as error:
+        raise CommandError(f"{plan.argv[0]} cannot be run: {error.strerror}.") from error

@@ -108,6 +108,8 @@ def _env(plan: Plan, project: Project) -> dict[str, str]:
     env = {"PYTHONPATH": os.pathsep.join(project.import_path)}
     if project.settings_module:
         env["DJANGO_SETTINGS_MODULE"] = project.settings_module
+    if configuration := dict(project.environment).get("DJANGO_CONFIGURATION"):
+        env["DJANGO_CONFIGURATION"] = configuration
     if plan.mode == "development":
         env["DEPLOYTOOL_APPLICATION"] = str(plan.application)
     return env

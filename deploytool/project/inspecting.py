@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # What platforms and servers read to learn how to serve; a plan heeds the same.
-_ENVIRONMENT = ("PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS")
+# DJANGO_CONFIGURATION names the settings class of a django-configurations project.
+_ENVIRONMENT = ("PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "DJANGO_CONFIGURATION")
 
 
 def inspect_project() -> Project:

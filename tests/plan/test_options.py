@@ -186,3 +186,9 @@ def test_who_serves_static_files_in_production():
 def test_what_follows_the_dashes_stands_last_before_the_application():
     plan = make_plan(project(), Options(extra=("--workers", "9")))
     assert plan.argv[-3:] == ("--workers", "9", "site1.wsgi:application")
+
+
+def test_the_settings_class_of_django_configurations_travels_along():
+    made = project(environment={"DJANGO_CONFIGURATION": "Production"})
+    assert make_plan(made).env["DJANGO_CONFIGURATION"] == "Production"
+    assert "DJANGO_CONFIGURATION" not in make_plan(project()).env

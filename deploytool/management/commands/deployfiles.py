@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from deploytool.artifacts import ARTIFACTS, changes, is_due
-from deploytool.management.command import ProjectCommand, answer_only
+from deploytool.management.command import ProjectCommand
 from deploytool.plan import Options
+from deploytool.standard_output import answer_only
 from deploytool.writer import shown, write
 
 if TYPE_CHECKING:

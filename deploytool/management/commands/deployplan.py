@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deploytool.management.command import ProjectCommand, answer_only
+from deploytool.management.command import ProjectCommand
 from deploytool.plan import Options
 from deploytool.reports import FORMATS
-from deploytool.servers import SERVERS
+from deploytool.standard_output import answer_only
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -23,10 +23,7 @@ class Command(ProjectCommand):
         parser.add_argument(
             "--format", choices=sorted(FORMATS), default="text", help="Default: text."
         )
-        parser.add_argument("--interface", choices=["wsgi", "asgi"], help="Plan for this one.")
-        parser.add_argument(
-            "--server", choices=[server.name for server in SERVERS], help="Plan for this server."
-        )
+        super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the plan."""

@@ -5,15 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
-from django.db import connections
-
-from deploytool.address import AddressError, require_free
-from deploytool.launch import replace_process, shell_line
-from deploytool.management.command import ProjectCommand, answer_only
-from deploytool.management.running import before_start, positive, summary
+from deploytool.launch import shell_line
+from deploytool.management.command import ProjectCommand
+from deploytool.management.running import before_start, positive, summary, take_over
 from deploytool.plan import Options
-from deploytool.servers import SERVERS
+from deploytool.standard_output import answer_only
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -43,10 +39,7 @@ class Command(ProjectCommand):
         parser.add_argument(
             "addrport", nargs="?", help="PORT, HOST:PORT, [IPV6]:PORT or unix:/path."
         )
-        parser.add_argument("--interface", choices=["wsgi", "asgi"], help="Instead of the planned.")
-        parser.add_argument(
-            "--server", choices=[server.name for server in SERVERS], help="Instead of the planned."
-        )
+        super().add_arguments(parser)
         parser.add_argument("--workers", type=positive, help="Number of server processes.")
         parser.add_argument("--threads", type=positive, help="Threads of each process.")
         parser.add_argument(
@@ -82,13 +75,4 @@ class Command(ProjectCommand):
             if dry_run:
                 answer.write(shell_line(plan))
                 return
-        try:
-            require_free(plan.address)
-        except AddressError as error:
-            raise CommandError(str(error)) from error
-        # The server opens its own; closing says goodbye to the database.
-        connections.close_all()
-        try:
-            replace_process(plan)
-        except OSError as error:
-            raise CommandError(f"{plan.argv[0]} cannot be run: {error.strerror}.") from error
+        take_over(plan)
