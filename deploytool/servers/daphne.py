@@ -53,16 +53,22 @@ class Daphne(Server):
         """See Server."""
         address = plan.address
         if plan.certfile and plan.keyfile:
-            host = address.host.replace(":", r"\:")
-            keys = f"privateKey={plan.keyfile}:certKey={plan.certfile}"
-            options = ["--endpoint", f"ssl:{address.port}:interface={host}:{keys}"]
+            keys = f"privateKey={_quoted(plan.keyfile)}:certKey={_quoted(plan.certfile)}"
+            where = f"interface={_quoted(address.host)}"
+            options = ["--endpoint", f"ssl:{address.port}:{where}:{keys}"]
         elif address.path:
-            options = ["--unix-socket", address.path]
+            # Daphne puts the path into such a description as it is.
+            options = ["--unix-socket", _quoted(address.path)]
         else:
             options = ["--bind", address.host, "--port", str(address.port)]
         # Verbosity 1, the default, logs every request; 0 leaves warnings and errors.
         options += ["--verbosity", "1" if plan.access_log else "0"]
         return options
+
+
+def _quoted(text: str) -> str:
+    """``text`` as a value of a Twisted endpoint description, where ``:`` and ``\\`` mean more."""
+    return text.replace("\\", "\\\\").replace(":", "\\:")
 
 
 DAPHNE = Daphne()

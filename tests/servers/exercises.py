@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
@@ -166,6 +167,15 @@ def fetch_unix(path: Path, target: str = "/") -> tuple[int, str]:
         return response.status, response.read().decode()
     finally:
         connection.close()
+
+
+def certificate(directory: Path) -> dict[str, str]:
+    """A new self-signed certificate for 127.0.0.1, as settings.DEPLOYTOOL names one."""
+    key, cert = directory / "key.pem", directory / "cert.pem"
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    subprocess.run([*new, *names, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return {"CERTFILE": str(cert), "KEYFILE": str(key)}
 
 
 def wait_for(condition: Any, timeout: float = 20) -> float:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
+import sys
+import urllib.request
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.servers import exercises
-from tests.support import copy_project, serving
+from tests.support import copy_project, environment, free_port, serving
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +90,29 @@ def test_development_serves_static_files_and_ends_with_ctrl_c(project):
     assert stopped.status == 0
     assert stopped.seconds < 6
     assert "Traceback" not in served.log.read_text()
+
+
+def test_tls_with_files_whose_paths_twisted_would_take_apart(tmp_path):
+    """A colon ends a value in an endpoint description; on Windows every path has one."""
+    project = copy_project("minimal", tmp_path)
+    keys = tmp_path / "keys:of\\mine"
+    keys.mkdir()
+    files = exercises.certificate(keys)
+    exercises.set_conf(project, **files)
+    context = ssl.create_default_context(cafile=files["CERTFILE"])
+    port = free_port()
+    argv = [sys.executable, "manage.py", "runserver_gateway", str(port), "--server", "daphne"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            argv, cwd=project, env=environment(DEBUG="0"), stdout=log, stderr=log
+        )
+    try:
+
+        def ask():
+            with urllib.request.urlopen(f"https://127.0.0.1:{port}/", context=context) as response:
+                return response.read() == b"hello"
+
+        exercises.wait_for(ask)
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
