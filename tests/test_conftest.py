@@ -9,7 +9,9 @@ import pytest
 
 from tests.support import ROOT, environment
 
-SUITE = "import pytest\n\ndef test_one():\n    pytest.skip('no browser')\n\ndef test_two():\n    pass\n"
+SUITE = (
+    "import pytest\n\ndef test_one():\n    pytest.skip('no browser')\n\ndef test_two():\n    pass\n"
+)
 
 
 @pytest.mark.parametrize(
