@@ -23,6 +23,9 @@ from tests.support import Served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What Django loads of an installed app; everything else of ours is gone with manage.py.
+THE_APP = ["deploytool", "deploytool.apps", "deploytool.standard_output"]
+
 
 def set_conf(project: Path, **conf: Any) -> None:
     """State ``conf`` in the settings of the project's copy, as settings.DEPLOYTOOL."""

@@ -49,8 +49,7 @@ def test_the_process_that_was_started_is_gunicorn(production, interface):
     answer = exercises.answering_process(production)
     assert answer["parent"] == production.process.pid
     assert answer["interface"] == f"{interface.upper()}Request"
-    # The app itself is installed; nothing else of it is loaded.
-    assert answer["deploytool"] == ["deploytool", "deploytool.apps"]
+    assert answer["deploytool"] == exercises.THE_APP
 
 
 def test_production_serves_pages_and_no_static_files(production):
