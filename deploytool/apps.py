@@ -5,8 +5,6 @@ from types import ModuleType
 
 from django.apps import AppConfig
 
-from deploytool.standard_output import divert_early
-
 
 class DeploytoolConfig(AppConfig):
     """``deploytool`` in INSTALLED_APPS."""
@@ -16,5 +14,9 @@ class DeploytoolConfig(AppConfig):
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         super().__init__(app_name, app_module)
-        # The earliest moment at which anything of this app runs.
-        divert_early(sys.argv)
+        # The earliest moment at which anything of this app runs in a management command. A
+        # server's process has none, and imports nothing more of this app.
+        if "django.core.management" in sys.modules:
+            from deploytool.standard_output import divert_early  # noqa: PLC0415
+
+            divert_early(sys.argv)
