@@ -14,9 +14,9 @@ class DeploytoolConfig(AppConfig):
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         super().__init__(app_name, app_module)
-        # The earliest moment at which anything of this app runs in a management command. A
-        # server's process has none, and imports nothing more of this app.
-        if "django.core.management" in sys.modules:
+        # The earliest moment at which anything of this app runs. A server's process imports
+        # nothing more of it.
+        if {"deployplan", "deployfiles", "runserver_gateway"} & set(sys.argv[1:2]):
             from deploytool.standard_output import divert_early  # noqa: PLC0415
 
             divert_early(sys.argv)

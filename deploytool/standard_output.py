@@ -22,6 +22,7 @@ _diverted: list[int] = []
 def divert_early(argv: Sequence[str]) -> None:
     """Divert what is printed from now on to standard error, if ``argv`` asks for an answer.
 
+    ``argv`` is that of one of this app's commands: the program, the command, its arguments.
     Called when this app is loaded, before the models and ``ready()`` of any other: where
     Python does not buffer (``PYTHONUNBUFFERED``, usual in containers) their output would be
     out before a command could run. What settings print unbuffered is out before that.
@@ -29,10 +30,8 @@ def divert_early(argv: Sequence[str]) -> None:
     before_dashes = argv[: argv.index("--")] if "--" in argv else argv
     if {"-h", "--help"} & set(before_dashes):
         return
-    command = before_dashes[1] if len(before_dashes) > 1 else ""
-    answers = command in {"deployplan", "deployfiles"} or (
-        command == "runserver_gateway" and "--dry-run" in before_dashes
-    )
+    # runserver_gateway hands standard output on to the server, unless it only prints a line.
+    answers = argv[1] != "runserver_gateway" or "--dry-run" in before_dashes
     if answers and not _diverted and _is_descriptor_1(sys.stdout):
         _diverted.append(_divert())
 

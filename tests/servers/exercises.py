@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # What Django loads of an installed app; everything else of ours is gone with manage.py.
-THE_APP = ["deploytool", "deploytool.apps", "deploytool.standard_output"]
+THE_APP = ["deploytool", "deploytool.apps"]
 
 
 def set_conf(project: Path, **conf: Any) -> None:
