@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from django.core.management.base import OutputWrapper
 
@@ -52,9 +52,9 @@ def answer_only(stdout: OutputWrapper) -> Iterator[OutputWrapper]:
         yield OutputWrapper(stream)
 
 
-def _is_descriptor_1(stream: object) -> bool:
+def _is_descriptor_1(stream: TextIO | OutputWrapper) -> bool:
     try:
-        return bool(stream.fileno() == 1)  # type: ignore[attr-defined]
+        return stream.fileno() == 1
     except (AttributeError, OSError, ValueError):
         return False
 

@@ -33,6 +33,22 @@ def set_conf(project: Path, **conf: Any) -> None:
         file.write(f"\nDEPLOYTOOL = {conf!r}\n")
 
 
+def became(served: Served, server: str) -> list[str]:
+    """That the process which was started is ``server`` now; its command line."""
+    command = command_line(served.process.pid)
+    assert command[1:3] == ["-m", server]
+    assert not any("manage.py" in word for word in command)
+    assert answering_process(served)["deploytool"] == THE_APP
+    return command
+
+
+def serves_as_production(served: Served) -> None:
+    """That pages are served, and no static files without somebody who serves them."""
+    assert served.get("/") == (200, "hello")
+    assert served.get("/static/admin/css/base.css")[0] == 404
+    assert served.get("/nothing/")[0] == 404
+
+
 def answering_process(served: Served) -> dict[str, Any]:
     """What the minimal project says of the process that answers."""
     return json.loads(served.get("/process/")[1])

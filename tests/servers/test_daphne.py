@@ -27,19 +27,14 @@ def production(project):
 
 
 def test_the_process_that_was_started_is_daphne(production):
-    command = exercises.command_line(production.process.pid)
-    assert command[1:3] == ["-m", "daphne"]
-    assert not any("manage.py" in word for word in command)
+    exercises.became(production, "daphne")
     answer = exercises.answering_process(production)
     assert answer["pid"] == production.process.pid
     assert answer["interface"] == "ASGIRequest"
-    assert answer["deploytool"] == exercises.THE_APP
 
 
 def test_production_serves_pages_and_no_static_files(production):
-    assert production.get("/") == (200, "hello")
-    assert production.get("/static/admin/css/base.css")[0] == 404
-    assert production.get("/nothing/")[0] == 404
+    exercises.serves_as_production(production)
 
 
 def test_events_come_as_they_are_sent(production):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .inner import ordered
+
+if TYPE_CHECKING:
+    from .signature import CallableInterface
 
 
 @dataclass
@@ -45,7 +48,7 @@ class Found:
     socketio: bool = False
     problem: str | None = None
     opaque: bool = False
-    inner_interface: str | None = None
+    inner_interface: CallableInterface | None = None
 
     def add_route(self, route: Route) -> None:
         """Add a WebSocket route that is not there yet."""

@@ -64,7 +64,7 @@ def inspected(app: Any, role: str, name: str) -> tuple[Found, dict[str, Any]]:
         guessed = source_guess(app, role)
         found.guessed = found.guessed or not guessed <= found.protocols
         found.protocols |= guessed
-    interface = interface or found.inner_interface  # type: ignore[assignment]
+    interface = interface or found.inner_interface
     status, kind, message = verdict(app, role, interface, found.problem, name)
     answer = {**found.as_dict(), "status": status, "callable_interface": interface}
     answer["settings_module"] = os.environ.get("DJANGO_SETTINGS_MODULE")
