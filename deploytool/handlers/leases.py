@@ -1,0 +1,361 @@
+"""Long-lived threads, leased to a request when it first needs one.
+
+Django's handler starts a thread for each request that runs synchronous code and ends it
+with the request, without a limit. Here a pool of at most ``size`` threads serves them
+all: a request keeps the thread it got, a burst waits its turn, and the database
+connections of a thread outlive the request, as they do under WSGI.
+
+A lease stands in for the executor that asgiref would make for the request, in the
+registry where it looks for one (``SyncToAsync.context_to_thread_executor``, the same from
+asgiref 3.8 to 3.13). Its public way in, ``ThreadSensitiveContext(executor=...)``, is of 3.12
+and refuses tasks that outlive the request, which Django's handler lets run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+import weakref
+from collections import deque
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Lock, Thread, current_thread
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import AsyncToSync, SyncToAsync
+
+from deploytool.handlers import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+IDLE = 0.1
+"""Seconds after which a request that uses its thread no longer may lose it to one that waits.
+
+Long enough that the pauses of ordinary requests (a query, a call to another service) keep
+their thread; short enough that views which wait for minutes do not hold up the others.
+"""
+
+
+class NoThreadAvailableError(BaseException):
+    """No thread became free in time: the request is refused, not failed.
+
+    Like CancelledError it is no ``Exception``, so that no view or middleware takes it for
+    an error of its own; the handler turns it into a response.
+    """
+
+
+class _Worker(Thread):
+    """One thread and the queue of its work."""
+
+    def __init__(self, number: int) -> None:
+        # A daemon, as the pool ends it itself: an ordinary thread would be waited for
+        # before anything is told that the process exits.
+        super().__init__(name=f"request-{number}", daemon=True)
+        self.queue: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        while (work := self.queue.get()) is not None:
+            work()
+            del work  # or an idle thread would keep the last request alive
+
+
+class ThreadPool:
+    """At most ``size`` threads, and the leases that wait for one, first come first served.
+
+    ``timeout``: seconds that a lease waits before its work fails with
+    NoThreadAvailableError.
+    """
+
+    def __init__(self, size: int, timeout: float) -> None:
+        self.size = size
+        self.timeout = timeout
+        self.lock = Lock()
+        self._numbers = itertools.count(1)
+        self._workers: list[_Worker] = []
+        self._free: list[_Worker] = []
+        self._held: dict[Lease, None] = {}
+        self._waiting: deque[Lease] = deque()
+        weakref.finalize(self, _end, self._workers)
+
+    @property
+    def threads(self) -> int:
+        """How many threads have been started."""
+        return len(self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a thread."""
+        return len(self._waiting)
+
+    def lease(self) -> Lease | None:
+        """A lease for the current request; None where its thread is somebody else's matter.
+
+        That is so below ``async_to_sync()``, whose thread is the one to use, and where the
+        ASGI server's or a wrapper's own context has a thread already.
+        """
+        context = SyncToAsync.thread_sensitive_context.get(None)
+        if (
+            context is None
+            or context in SyncToAsync.context_to_thread_executor
+            or getattr(AsyncToSync.executors, "current", None) is not None
+        ):
+            return None
+        lease = Lease(self)
+        SyncToAsync.context_to_thread_executor[context] = lease
+        lease.withdraw = lambda: SyncToAsync.context_to_thread_executor.pop(context, None)
+        return lease
+
+    # The rest is the lease's side; the lock is held.
+
+    def take(self, lease: Lease) -> _Worker | None:
+        """A thread for ``lease``, its former one if that is free; None: it has to wait."""
+        worker = self._available(lease)
+        if worker is not None:
+            self._held[lease] = None
+        return worker
+
+    def _available(self, lease: Lease) -> _Worker | None:
+        if lease.former in self._free:
+            self._free.remove(lease.former)
+            return lease.former
+        if self._free:
+            # The last one used: few threads, few connections, warm caches.
+            return self._free.pop()
+        if len(self._workers) < self.size:
+            worker = _Worker(next(self._numbers))
+            self._workers.append(worker)
+            return worker
+        for holder in self._held:
+            if holder.idle:
+                return holder.surrender()
+        return None
+
+    def forget(self, holder: Lease) -> None:
+        """``holder`` has no thread any more."""
+        self._held.pop(holder, None)
+
+    def queue_up(self, lease: Lease) -> None:
+        """Let ``lease`` wait."""
+        self._waiting.append(lease)
+
+    def leave_queue(self, lease: Lease) -> None:
+        """``lease`` does not wait any longer."""
+        if lease in self._waiting:
+            self._waiting.remove(lease)
+
+    def pass_on(self, worker: _Worker) -> None:
+        """``worker`` is free: for the one that has waited longest, or for later."""
+        if self._waiting:
+            lease = self._waiting.popleft()
+            self._held[lease] = None
+            lease.begin(worker)
+        else:
+            self._free.append(worker)
+
+    def serve_first(self) -> None:
+        """See whether the one that has waited longest can have a thread by now."""
+        lease = self._waiting[0]
+        worker = self.take(lease)
+        if worker is not None:
+            self._waiting.popleft()
+            lease.begin(worker)
+
+    def is_first(self, lease: Lease) -> bool:
+        """Whether ``lease`` has waited longest."""
+        return bool(self._waiting) and self._waiting[0] is lease
+
+
+def _end(workers: list[_Worker]) -> None:
+    """Let the threads end once their work is done, and wait for it, as executors do."""
+    for worker in workers:
+        worker.queue.put(None)
+    for worker in workers:
+        if worker is not current_thread():
+            worker.join()
+
+
+class Lease(Executor):
+    """One request's claim on a thread: the executor of all its synchronous code.
+
+    A thread is taken with the first work that is submitted and given back by ``end()``.
+    ``before`` is called in each thread that the request gets, ahead of its work there.
+    ``patient`` lifts the limit on waiting, for what has to be done when a request ends.
+    """
+
+    def __init__(self, pool: ThreadPool) -> None:
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self._worker: _Worker | None = None
+        self.former: _Worker | None = None
+        self._pending: list[Callable[[], object]] = []
+        self._futures: list[Future[Any]] = []
+        self._outstanding = 0
+        self._idle_since = 0.0
+        self._begun = False
+        self._in_transaction = False
+        self._ended = False
+        self._deadline: float | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self.holds_connections = False
+        self.patient = False
+        self.before: Callable[[], object] = _nothing
+        self.withdraw: Callable[[], object] = _nothing
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether work is under way, or the thread holds connections to be tidied."""
+        return self._outstanding > 0 or self.holds_connections
+
+    @property
+    def idle(self) -> bool:
+        """Whether the thread can be taken away: unused for a while, and no transaction open."""
+        return (
+            self._outstanding == 0
+            and not self._in_transaction
+            and time.monotonic() - self._idle_since >= IDLE
+        )
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn`` in the request's thread; its future fails where none can be had in time."""
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            self._work(future, fn, args, kwargs)
+
+        with self._pool.lock:
+            self._outstanding += 1
+            if self._worker is None and not self._pending:
+                self._worker = self._pool.take(self)
+                self._begun = False
+            if self._worker is not None:
+                self._worker.queue.put(work)
+                return future
+            first = not self._pending
+            self._pending.append(work)
+            self._futures.append(future)
+            if first:
+                self._pool.queue_up(self)
+        if first:
+            self._deadline = time.monotonic() + self._pool.timeout
+            self._loop.call_soon_threadsafe(self._keep_asking)
+        return future
+
+    def _keep_asking(self) -> None:
+        """While waiting: look for idle threads, and give up when the time is over."""
+        refused: list[Future[Any]] = []
+        with self._pool.lock:
+            if self._worker is not None or not self._pending:
+                return
+            left = (self._deadline or 0.0) - time.monotonic()
+            if left <= 0 and not self.patient:
+                self._pool.leave_queue(self)
+                refused, self._futures = self._futures, []
+                self._outstanding -= len(self._pending)
+                self._pending.clear()
+            elif self._pool.is_first(self):
+                self._pool.serve_first()
+        if refused:
+            for future in refused:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(NoThreadAvailableError(self._pool.timeout))
+        elif self._worker is None:
+            pause = IDLE / 2 if self.patient else min(IDLE / 2, max(left, 0.0))
+            self._loop.call_later(pause, self._keep_asking)
+
+    def begin(self, worker: _Worker) -> None:
+        """``worker`` is this lease's now; the lock is held."""
+        self._worker = worker
+        self._begun = False
+        for work in self._pending:
+            worker.queue.put(work)
+        self._pending.clear()
+        self._futures.clear()
+
+    def surrender(self) -> _Worker | None:
+        """Give the thread up for another lease; the lock is held."""
+        worker = self.former = self._worker
+        self._worker = None
+        self.holds_connections = False
+        self._pool.forget(self)
+        return worker
+
+    def _work(
+        self,
+        future: Future[Any],
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """In the thread: run ``fn``, see what state it leaves, and only then tell its result."""
+        result: Any = None
+        error: BaseException | None = None
+        wanted = future.set_running_or_notify_cancel()
+        if wanted:
+            try:
+                if not self._begun:
+                    self._begun = True
+                    databases.discard_unfinished()
+                    self.before()
+                result = fn(*args, **kwargs)
+            except BaseException as raised:  # whatever it is, it belongs to the caller
+                error = raised
+            self.holds_connections = databases.any_open()
+            self._in_transaction = databases.in_transaction()
+        with self._pool.lock:
+            self._outstanding -= 1
+            self._idle_since = time.monotonic()
+            drained = self._ended and self._outstanding == 0
+            if drained:
+                self._give_back()
+        if not wanted:
+            pass
+        elif error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+        if drained and self._drained is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any longer
+                self._loop.call_soon_threadsafe(_finish, self._drained)
+
+    def let_go(self) -> None:
+        """Give the thread back though the request goes on, unless it is in use."""
+        with self._pool.lock:
+            if self._worker is not None and not self._outstanding and not self._in_transaction:
+                self._give_back()
+
+    async def end(self) -> None:
+        """Give the thread back, once the work it may still be doing is done."""
+        self.withdraw()
+        with self._pool.lock:
+            self._ended = True
+            if self._pending:
+                # Its requester is gone, and its futures are cancelled.
+                self._pool.leave_queue(self)
+                self._outstanding -= len(self._pending)
+                self._pending.clear()
+                self._futures.clear()
+            if not self._outstanding:
+                if self._worker is not None:
+                    self._give_back()
+                return
+            self._drained = self._loop.create_future()
+        await self._drained
+
+    def _give_back(self) -> None:
+        """The lock is held."""
+        worker = self.surrender()
+        if worker is not None:
+            self._pool.pass_on(worker)
+
+
+def _nothing() -> None:
+    """What is done where nothing was asked for."""
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
