@@ -15,6 +15,7 @@ from asgiref.sync import SyncToAsync
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers import asgi
+from django.db import close_old_connections
 from django.http import HttpResponse
 from django.urls import set_script_prefix
 
@@ -106,9 +107,9 @@ class _Exchange:
         response: Any = await handler.run_get_response(request)
         response._handler_class = self.sender
         self.response = response
-        if response.streaming and self.lease is not None:
-            # The middleware and the view are through; whether the stream needs a thread
-            # now and then is seen when it does.
+        if self.lease is not None and (response.streaming or self._can_close_here()):
+            # The middleware and the view are through. Should a stream need a thread now
+            # and then, it gets one when it does.
             self.lease.let_go()
         await handler.send_response(response, self.send)
 
@@ -128,22 +129,35 @@ class _Exchange:
                 receiver(signal=signals.request_started, sender=self.sender, scope=scope)
 
         self.lease.before = tidy
+        if close_old_connections in (only_djangos(signals.request_finished, self.sender) or ()):
+            self.lease.tidy = close_old_connections
 
     async def _finish(self) -> None:
         """Close the response, which sends ``request_finished``."""
-        lease, response = self.lease, self.response
-        here = lease is not None and not lease.is_needed and can_finish_here(self.sender)
-        if lease is not None:
-            lease.patient = True
-        if response is None:
-            if here:
+        if self.lease is not None:
+            self.lease.patient = True
+        if self._can_close_here():
+            if self.response is None:
                 signals.request_finished.send(sender=self.sender)
             else:
-                await signals.request_finished.asend(sender=self.sender)
-        elif here and can_close_here(response):
-            response.close()
+                self.response.close()
+        elif self.response is None:
+            await signals.request_finished.asend(sender=self.sender)
         else:
-            await _close(response)
+            await _close(self.response)
+
+    def _can_close_here(self) -> bool:
+        """Whether all that happens at the end could not block the event loop.
+
+        What Django's receivers do to the connections of a thread is done in the request's,
+        when the lease is given back.
+        """
+        return (
+            self.lease is not None
+            and not self.lease.in_use
+            and can_finish_here(self.sender)
+            and (self.response is None or can_close_here(self.response))
+        )
 
     async def _refuse(self, scope: dict[str, Any]) -> None:
         """Answer 503: no thread became free in time."""

@@ -47,8 +47,8 @@ def only_djangos(signal: Signal, sender: object) -> list[Callable[..., Any]] | N
 def can_finish_here(sender: object) -> bool:
     """Whether ``request_finished`` does nothing on the event loop that could block.
 
-    For a request whose thread, if it had one, holds no connection: what is closed then
-    are the caches that it used, of which only Memcached's talk to a server.
+    The connections of the request's thread are not in reach here, and those of this one
+    are nobody's; of the caches that were used, only Memcached's talk to a server to close.
     """
     return (
         only_djangos(signals.request_finished, sender) is not None

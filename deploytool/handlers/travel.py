@@ -84,7 +84,7 @@ class Journey(Generic[T]):
         """Go to the thread; the wish it comes back with, None when the coroutine has ended."""
         try:
             visit: Awaitable[Wish | None] = _visit_thread(self)
-            wish = yield from visit.__await__()
+            wish: Wish | None = yield from visit.__await__()
         except BaseException:
             # Cancelled, refused, or the coroutine's own error: nobody asks for more. Where
             # the thread is still at work, only it may touch the coroutine.
