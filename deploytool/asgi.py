@@ -6,7 +6,7 @@ import django
 
 from deploytool.conf import read_conf
 from deploytool.handlers.asgi import ASGIHandler
-from deploytool.handlers.options import DEFAULT_THREAD_TIMEOUT, DEFAULT_THREADS, Options
+from deploytool.handlers.options import DEFAULT_THREADS, Options
 
 
 def get_asgi_application() -> ASGIHandler:
@@ -17,14 +17,10 @@ def get_asgi_application() -> ASGIHandler:
     """
     django.setup(set_prefix=False)
     conf = read_conf()
-    off = conf.asgi_handler_off
     return ASGIHandler(
         Options(
             threads=conf.asgi_threads or DEFAULT_THREADS,
-            thread_timeout=conf.asgi_thread_timeout or DEFAULT_THREAD_TIMEOUT,
-            coalescing="coalescing" not in off,
-            event_loop_hooks="event-loop-hooks" not in off,
-            leased_threads="leased-threads" not in off,
-            lazy_listener="lazy-listener" not in off,
+            thread_timeout=conf.asgi_thread_timeout,
+            off=frozenset(conf.asgi_handler_off),
         )
     )

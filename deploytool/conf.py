@@ -15,6 +15,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from deploytool.handlers.options import DEFAULT_THREAD_TIMEOUT, Optimisation
 from deploytool.servers import SERVERS
 
 
@@ -62,6 +63,14 @@ class Conf:
     """Path of the TLS certificate's private key (PEM)."""
     entrypoint_timeout: float = 10.0
     """Seconds that importing an entry point may take when it is inspected."""
+    asgi_handler: Literal["django", "deploytool"] | None = None
+    """Whose handler ``deployfiles asgi`` writes into ``asgi.py``; Django's without it."""
+    asgi_threads: int | None = None
+    """The most threads that deploytool's handler uses in a process, at least 1."""
+    asgi_thread_timeout: float = DEFAULT_THREAD_TIMEOUT
+    """Seconds that a request waits for one of these threads before it is answered 503."""
+    asgi_handler_off: tuple[Optimisation, ...] = ()
+    """Optimisations of deploytool's handler that are not to be used, by their names."""
 
 
 _HINTS = typing.get_type_hints(Conf)
@@ -73,6 +82,8 @@ _MINIMUM = {
     "graceful_timeout": 0,
     "max_requests": 0,
     "entrypoint_timeout": 0.1,
+    "asgi_threads": 1,
+    "asgi_thread_timeout": 0.1,
 }
 _TYPE_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "True or False"}
 
@@ -103,6 +114,8 @@ def _field(key: object) -> str:
 def _value(key: str, value: Any) -> Any:
     """``value`` when it is of the type that Conf states for ``key``."""
     name = key.lower()
+    if name == "asgi_handler_off":
+        return _names(key, value, typing.get_args(Optimisation))
     kinds = list(typing.get_args(_HINTS[name]) or [_HINTS[name]])
     choices = [c for kind in kinds for c in typing.get_args(kind)]
     if name == "server":
@@ -121,6 +134,16 @@ def _value(key: str, value: Any) -> Any:
             f"settings.DEPLOYTOOL[{key!r}] has to be at least {_MINIMUM[name]}, not {value!r}."
         )
     return value
+
+
+def _names(key: str, value: object, choices: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise ImproperlyConfigured(
+            f"settings.DEPLOYTOOL[{key!r}] has to be a list of names, not {value!r}."
+        )
+    for name in value:
+        _choice(key, name, list(choices))
+    return tuple(value)
 
 
 def _choice(key: str, value: object, choices: list[str]) -> None:

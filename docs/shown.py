@@ -26,12 +26,13 @@ import tempfile
 import time
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploytool.conf import Conf  # noqa: E402
+from deploytool.handlers.options import Optimisation  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -261,6 +262,10 @@ def settings_table() -> str:
         kind = str(field.type).replace(" | None", "")
         names = {"str": "string", "int": "whole number", "float": "number", "bool": "boolean"}
         # Literal['wsgi', 'asgi']
+        if kind == "tuple[Optimisation, ...]":
+            choices = ", ".join(f"`'{word}'`" for word in get_args(Optimisation))
+            rows.append(f"| `{field.name.upper()}` | list of {choices} | {said[field.name]} |")
+            continue
         value = names.get(kind) or ", ".join(f"`{word}`" for word in re.findall(r"'.*?'", kind))
         meaning = said[field.name].replace("``", "`")
         if field.default is not None:

@@ -27,6 +27,11 @@ def test_stated_values_are_read(settings):
     assert conf.entrypoint_timeout == 3
 
 
+def test_names_are_kept_as_a_tuple(settings):
+    settings.DEPLOYTOOL = {"ASGI_HANDLER_OFF": ["coalescing", "lazy-listener"]}
+    assert read_conf().asgi_handler_off == ("coalescing", "lazy-listener")
+
+
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
@@ -46,6 +51,12 @@ def test_stated_values_are_read(settings):
         ({"BIND": 8000}, "has to be a string, not 8000"),
         ({"SERVER": ["gunicorn"]}, "has to be one of"),
         ({"ENTRYPOINT_TIMEOUT": "soon"}, "has to be a number, not 'soon'"),
+        ({"ASGI_HANDLER": "django's"}, "has to be one of 'django', 'deploytool'"),
+        ({"ASGI_THREADS": 0}, "['ASGI_THREADS'] has to be at least 1, not 0"),
+        ({"ASGI_THREAD_TIMEOUT": 0}, "has to be at least 0.1, not 0"),
+        ({"ASGI_HANDLER_OFF": "coalescing"}, "has to be a list of names, not 'coalescing'"),
+        ({"ASGI_HANDLER_OFF": ["coalesing"]}, "Did you mean 'coalescing'?"),
+        ({"ASGI_HANDLER_OFF": [["coalescing"]]}, "has to be one of 'coalescing', "),
         ({"LIFESPAN": {}}, "has to be one of 'auto', 'on', 'off'"),
     ],
 )

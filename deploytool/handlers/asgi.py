@@ -53,7 +53,7 @@ class ASGIHandler(ChainMixin, asgi.ASGIHandler):
             body_file = await self.read_body(receive)
         except RequestAborted:
             return
-        lease = self.pool.lease() if self.options.leased_threads else None
+        lease = self.pool.lease() if "leased-threads" not in self.options.off else None
         exchange = _Exchange(self, lease, send)
         try:
             with closing(body_file):
@@ -94,7 +94,7 @@ class _Exchange:
             await while_connected(
                 self._answer(request),
                 partial(handler.listen_for_disconnect, receive),
-                lazily=handler.options.lazy_listener,
+                lazily="lazy-listener" not in handler.options.off,
             )
         except NoThreadAvailableError:
             if self._started:

@@ -93,7 +93,7 @@ class Run:
         self.layers = layers
         self.inside = inside
         self._handler = handler
-        self._coalescing = handler.options.coalescing
+        self._coalescing = "coalescing" not in handler.options.off
 
     async def respond(self, request: HttpRequest) -> Any:
         """The response of this run to ``request``."""
@@ -182,11 +182,15 @@ class ChainMixin(BaseHandler):
         self._runs: dict[object, Run] = {}
         super().load_middleware(is_async=is_async)
         if is_async:
-            inline = self.options.event_loop_hooks
+            inline = self._hooks_inline
             self._around_view = [ViewHook(hook, inline=inline) for hook in self._view_middleware]
             self._around_template = [
                 ViewHook(hook, inline=inline) for hook in self._template_response_middleware
             ]
+
+    @property
+    def _hooks_inline(self) -> bool:
+        return "event-loop-hooks" not in self.options.off
 
     def adapt_method_mode(
         self,
@@ -208,7 +212,7 @@ class ChainMixin(BaseHandler):
     def _joined(self, handler: Any) -> Any:
         """``handler`` as a run, where it is plain middleware or Django's call of the view."""
         if (
-            not (self.options.coalescing or self.options.event_loop_hooks)
+            self.options.off.issuperset(("coalescing", "event-loop-hooks"))
             or getattr(handler, "__code__", None) is not _CONVERTING_CODE
         ):
             return handler
@@ -220,7 +224,7 @@ class ChainMixin(BaseHandler):
                 return handler
             run = Run(self, (), None)
         elif is_plain(type(wrapped)) and iscoroutinefunction(wrapped):
-            layer = Layer(wrapped, inline=self.options.event_loop_hooks)
+            layer = Layer(wrapped, inline=self._hooks_inline)
             inside = self._runs.get(wrapped.get_response)
             if inside is None:
                 run = Run(self, (layer,), wrapped.get_response)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from asgiref.sync import SyncToAsync
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator
+    from collections.abc import Coroutine, Generator
 
 T = TypeVar("T")
 
@@ -83,8 +83,7 @@ class Journey(Generic[T]):
     def _visit(self) -> Generator[Any, Any, Wish | None]:
         """Go to the thread; the wish it comes back with, None when the coroutine has ended."""
         try:
-            visit: Awaitable[Wish | None] = _visit_thread(self)
-            wish: Wish | None = yield from visit.__await__()
+            wish: Wish | None = yield from _visit_thread(self).__await__()
         except BaseException:
             # Cancelled, refused, or the coroutine's own error: nobody asks for more. Where
             # the thread is still at work, only it may touch the coroutine.
@@ -98,7 +97,7 @@ class Journey(Generic[T]):
         self.in_thread = True
         try:
             while not self._abandoned:
-                wish = self._coroutine.send(None)
+                wish: Wish = self._coroutine.send(None)
                 if wish is not IN_THREAD or not self.staying:
                     return wish
             self._coroutine.close()
