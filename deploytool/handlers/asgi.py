@@ -15,7 +15,6 @@ from asgiref.sync import SyncToAsync
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers import asgi
-from django.db import close_old_connections
 from django.http import HttpResponse
 from django.urls import set_script_prefix
 
@@ -73,6 +72,7 @@ class _Exchange:
         self.response: HttpResponseBase | None = None
         self._send = send
         self._started = False
+        self._closes_here = False
 
     async def send(self, message: Message) -> None:
         """Send, and remember that the response has begun."""
@@ -107,10 +107,12 @@ class _Exchange:
         response: Any = await handler.run_get_response(request)
         response._handler_class = self.sender
         self.response = response
-        if self.lease is not None and (response.streaming or self._can_close_here()):
-            # The middleware and the view are through. Should a stream need a thread now
-            # and then, it gets one when it does.
-            self.lease.let_go()
+        if self.lease is not None:
+            self._closes_here = not response.streaming and self._can_close_here()
+            if response.streaming or self._closes_here:
+                # The middleware and the view are through. Should a stream need a thread
+                # now and then, it gets one when it does.
+                self.lease.let_go()
         await handler.send_response(response, self.send)
 
     async def _announce(self, scope: dict[str, Any]) -> None:
@@ -129,14 +131,12 @@ class _Exchange:
                 receiver(signal=signals.request_started, sender=self.sender, scope=scope)
 
         self.lease.before = tidy
-        if close_old_connections in (only_djangos(signals.request_finished, self.sender) or ()):
-            self.lease.tidy = close_old_connections
 
     async def _finish(self) -> None:
         """Close the response, which sends ``request_finished``."""
         if self.lease is not None:
             self.lease.patient = True
-        if self._can_close_here():
+        if self._closes_here or self._can_close_here():
             if self.response is None:
                 signals.request_finished.send(sender=self.sender)
             else:

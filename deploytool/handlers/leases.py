@@ -27,6 +27,7 @@ from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import AsyncToSync, SyncToAsync
+from django.db import close_old_connections
 
 from deploytool.handlers import databases
 
@@ -160,10 +161,10 @@ class ThreadPool:
         else:
             self._free.append(worker)
 
-    def tidy(self, worker: _Worker, tidy: Callable[[], object]) -> None:
-        """In ``worker``, which nobody holds: call ``tidy``, then serve the next."""
+    def tidy(self, worker: _Worker) -> None:
+        """In ``worker``, which nobody holds: close what is not to be kept, and serve the next."""
         try:
-            tidy()
+            close_old_connections()
         except Exception:
             logger.exception("The connections of a request could not be tidied")
         with self.lock:
@@ -195,14 +196,12 @@ class Lease(Executor):
     """One request's claim on a thread: the executor of all its synchronous code.
 
     A thread is taken with the first work that is submitted and given back by ``end()``.
-    ``before`` is called in each thread that the request gets, ahead of its work there, and
-    ``tidy``, which nobody waits for, when it leaves connections open in one.
+    ``before`` is called in each thread that the request gets, ahead of its work there.
     ``patient`` lifts the limit on waiting, for what has to be done when a request ends.
     """
 
     def __init__(self, pool: ThreadPool) -> None:
         self.before: Callable[[], object] = _nothing
-        self.tidy: Callable[[], object] | None = None
         self.withdraw: Callable[[], object] = _nothing
         self.patient = False
         self.holds_connections = False
@@ -344,8 +343,9 @@ class Lease(Executor):
         """Let the thread tidy up, if there is anything, and go to the next; the lock is held."""
         holds = self.holds_connections
         worker = self.surrender()
-        if holds and self.tidy is not None:
-            worker.queue.put(partial(self._pool.tidy, worker, self.tidy))
+        if holds:
+            # Nobody waits for that: the response can be sent.
+            worker.queue.put(partial(self._pool.tidy, worker))
         else:
             self._pool.pass_on(worker)
 
