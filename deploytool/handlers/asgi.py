@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import SyncToAsync
@@ -41,10 +41,17 @@ class ASGIHandler(ChainMixin, asgi.ASGIHandler):
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self.pool = ThreadPool(self.options.threads, self.options.thread_timeout)
-        # Who sends the signals: receivers that listen to Django's handler hear this one.
-        self._sender = asgi.ASGIHandler if type(self) is ASGIHandler else type(self)
         super().__init__()
+
+    @cached_property
+    def pool(self) -> ThreadPool:
+        """The threads of this handler; subclasses of Django's may not call ``__init__``."""
+        return ThreadPool(self.options.threads, self.options.thread_timeout)
+
+    @property
+    def sender(self) -> type:
+        """Who sends the signals: receivers that listen to Django's handler hear this one."""
+        return asgi.ASGIHandler if type(self) is ASGIHandler else type(self)
 
     async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request; called by ``__call__`` inside of its thread's context."""
@@ -67,7 +74,7 @@ class _Exchange:
 
     def __init__(self, handler: ASGIHandler, lease: Lease | None, send: Send) -> None:
         self.handler = handler
-        self.sender = handler._sender
+        self.sender = handler.sender
         self.lease = lease
         self.response: HttpResponseBase | None = None
         self._send = send

@@ -34,6 +34,9 @@ class Wish:
 
 IN_THREAD = Wish()
 ON_LOOP = Wish()
+# What comes back from the thread with a coroutine that has ended there. No None: that is
+# what ``asyncio.sleep(0)`` hands to its task.
+_ENDED = Wish()
 
 
 class Journey(Generic[T]):
@@ -70,7 +73,7 @@ class Journey(Generic[T]):
             except StopIteration as end:
                 result: T = end.value
                 return result
-            if wish is None:
+            if wish is _ENDED:
                 return self._result
             value = error = None
             if wish is ON_LOOP:
@@ -80,10 +83,10 @@ class Journey(Generic[T]):
             except BaseException as thrown:  # cancellation, and the closing of a generator
                 error = thrown
 
-    def _visit(self) -> Generator[Any, Any, Wish | None]:
-        """Go to the thread; the wish it comes back with, None when the coroutine has ended."""
+    def _visit(self) -> Generator[Any, Any, Wish]:
+        """Go to the thread; what the coroutine wants when it comes back."""
         try:
-            wish: Wish | None = yield from _visit_thread(self).__await__()
+            wish: Wish = yield from _visit_thread(self).__await__()
         except BaseException:
             # Cancelled, refused, or the coroutine's own error: nobody asks for more. Where
             # the thread is still at work, only it may touch the coroutine.
@@ -92,7 +95,7 @@ class Journey(Generic[T]):
         else:
             return wish
 
-    def proceed(self) -> Wish | None:
+    def proceed(self) -> Wish:
         """In the thread: continue until the coroutine wants the loop or has ended."""
         self.in_thread = True
         try:
@@ -105,7 +108,7 @@ class Journey(Generic[T]):
             self._result = end.value
         finally:
             self.in_thread = False
-        return None
+        return _ENDED
 
 
 # Made once: wrapping a function costs more than calling it through the wrapper.
