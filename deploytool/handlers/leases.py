@@ -114,7 +114,7 @@ class ThreadPool:
         lease.withdraw = lambda: SyncToAsync.context_to_thread_executor.pop(context, None)
         return lease
 
-    # The rest is the lease's side; but for tidy(), the lock is held.
+    # The rest is the lease's side; the lock is held.
 
     def take(self, lease: Lease) -> _Worker | None:
         """A thread for ``lease``, its former one if that is free; None: it has to wait."""
@@ -160,15 +160,6 @@ class ThreadPool:
             lease.begin(worker)
         else:
             self._free.append(worker)
-
-    def tidy(self, worker: _Worker) -> None:
-        """In ``worker``, which nobody holds: close what is not to be kept, and serve the next."""
-        try:
-            close_old_connections()
-        except Exception:
-            logger.exception("The connections of a request could not be tidied")
-        with self.lock:
-            self.pass_on(worker)
 
     def serve_first(self) -> None:
         """See whether the one that has waited longest can have a thread by now."""
@@ -340,14 +331,13 @@ class Lease(Executor):
         await self._drained
 
     def _release(self) -> None:
-        """Let the thread tidy up, if there is anything, and go to the next; the lock is held."""
+        """Pass the thread on, to tidy up first if there is anything; the lock is held."""
         holds = self.holds_connections
         worker = self.surrender()
         if holds:
-            # Nobody waits for that: the response can be sent.
-            worker.queue.put(partial(self._pool.tidy, worker))
-        else:
-            self._pool.pass_on(worker)
+            # Ahead of the work of whoever comes next, and nobody waits for it.
+            worker.queue.put(_tidy)
+        self._pool.pass_on(worker)
 
 
 class _Work:
@@ -393,6 +383,14 @@ class _Work:
             self._future.set_result(result)
         else:
             self._future.set_exception(error)
+
+
+def _tidy() -> None:
+    """In a thread: close the connections that are not to be kept for another request."""
+    try:
+        close_old_connections()
+    except Exception:
+        logger.exception("The database connections of a request could not be tidied")
 
 
 def _nothing() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from comparing import Difference, differences, label  # noqa: E402
+from comparing import Difference, differences, label
 
 
 def test_the_same_outcomes_in_another_order_are_no_difference():

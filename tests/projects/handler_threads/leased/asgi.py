@@ -1,0 +1,6 @@
+import os
+
+from deploytool.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leased.settings")
+application = get_asgi_application()
