@@ -25,6 +25,7 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/launch.py
 	$(BIN)/python benchmarks/routes.py
+	$(BIN)/python benchmarks/handlers.py
 
 clean:
 	rm -rf $(VENV) .tox docs/_build db.sqlite3 staticfiles

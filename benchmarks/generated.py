@@ -1,4 +1,4 @@
-"""A generated project of as many routes as asked for, over a hundred modules of views."""
+"""Generated projects: as ``startproject`` makes them, with as many routes as asked for."""
 
 from __future__ import annotations
 
@@ -69,12 +69,7 @@ def generate(folder: Path, routes: int) -> Path:
 
     Returns the directory of its manage.py.
     """
-    root = folder / f"project{routes}"
-    root.mkdir()
-    run([sys.executable, "-m", "django", "startproject", PACKAGE, "."], root, environment())
-    package = root / PACKAGE
-    (package / "settings.py").rename(package / "startproject.py")
-    (package / "settings.py").write_text(_SETTINGS.format(PACKAGE))
+    package = start_project(folder / f"project{routes}", _SETTINGS.format(PACKAGE))
     modules = min(MODULES, routes)
     for module in range(modules):
         _write_module(package, module, range(module, routes, modules))
@@ -85,7 +80,20 @@ def generate(folder: Path, routes: int) -> Path:
     (package / "urls.py").write_text(
         "from django.urls import include, path\n\nurlpatterns = [\n" + "".join(includes) + "]\n"
     )
-    return root
+    return package.parent
+
+
+def start_project(root: Path, settings: str) -> Path:
+    """What ``startproject`` makes, in the new directory ``root``; returns its package.
+
+    ``settings`` are the project's instead of its own, which become ``startproject.py``.
+    """
+    root.mkdir()
+    run([sys.executable, "-m", "django", "startproject", PACKAGE, "."], root, environment())
+    package = root / PACKAGE
+    (package / "settings.py").rename(package / "startproject.py")
+    (package / "settings.py").write_text(settings)
+    return package
 
 
 def _write_module(package: Path, module: int, numbers: range) -> None:

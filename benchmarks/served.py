@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.client
 import os
 import signal
@@ -41,16 +42,16 @@ def measure(
 ) -> Reading:
     """Start ``argv``, wait for ``/`` on ``port``, send ``requests`` more, weigh it, stop it."""
     started = time.perf_counter()
-    with _running(argv, cwd, env, log) as process:
-        _first_response(process, port, log)
+    with running(argv, cwd, env, log) as process:
+        first_response(process, port, log)
         seconds = time.perf_counter() - started
         for _ in range(requests):
-            _get(port)
+            get(port)
         return Reading(seconds, _settled_memory(process.pid))
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     argv: Sequence[str], cwd: Path, env: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """``argv`` in a session of its own, of which nothing is left at the end."""
@@ -63,6 +64,8 @@ def _running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Safe here: a benchmark has no threads.
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
     try:
         yield process
@@ -70,13 +73,19 @@ def _running(
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_LIMIT)
-        if process.poll() is None or _group(process.pid):
+        if process.poll() is None or group(process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _first_response(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _end_with_parent() -> None:
+    """In a process about to become a server: ask for SIGTERM when the benchmark ends, however."""
+    ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG, linux/prctl.h
+
+
+def first_response(process: subprocess.Popen[bytes], port: int, log: Path, path: str = "/") -> None:
+    """Wait until ``path`` is answered 200; end this program with the log if that does not come."""
     deadline = time.monotonic() + START_LIMIT
     reason = f"no response within {START_LIMIT:g} s"
     while time.monotonic() < deadline:
@@ -84,7 +93,7 @@ def _first_response(process: subprocess.Popen[bytes], port: int, log: Path) -> N
             reason = f"it ended with {process.returncode}"
             break
         try:
-            status = _get(port)
+            status, _ = get(port, path)
         except (OSError, http.client.HTTPException):
             time.sleep(0.005)
             continue
@@ -95,14 +104,13 @@ def _first_response(process: subprocess.Popen[bytes], port: int, log: Path) -> N
     sys.exit(f"{reason}:\n{log.read_text(errors='replace')}")
 
 
-def _get(port: int) -> int:
-    """The status of ``/``, on a connection of its own, with the body read."""
+def get(port: int, path: str = "/") -> tuple[int, bytes]:
+    """The status and the body of ``path``, on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_LIMIT)
     try:
-        connection.request("GET", "/", headers={"Connection": "close"})
+        connection.request("GET", path, headers={"Connection": "close"})
         response = connection.getresponse()
-        response.read()
-        return response.status
+        return response.status, response.read()
     finally:
         connection.close()
 
@@ -115,20 +123,31 @@ def _settled_memory(group: int) -> int:
     last = 0
     for _ in range(40):
         time.sleep(0.25)
-        now = sum(map(_memory, _group(group)))
+        now = sum(map(_memory, group(group)))
         if last and abs(now - last) < last / 200:
             return now
         last = now
     return last
 
 
-def _group(leader: int) -> list[int]:
+def group(leader: int) -> list[int]:
     """The processes of the group that ``leader`` leads, those that have ended aside."""
     found = subprocess.run(
         ["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in found.stdout.splitlines()]
     return [int(pid) for pid, group, state in rows if int(group) == leader and "Z" not in state]
+
+
+def cpu_seconds(leader: int) -> float:
+    """CPU seconds, user's and system's, that the processes of a group have used; Linux only."""
+    ticks = 0
+    for pid in group(leader):
+        with contextlib.suppress(OSError):
+            # After the name, which may hold anything; utime and stime, proc_pid_stat(5).
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int) -> int:
