@@ -116,9 +116,10 @@ class _Exchange:
         self.response = response
         if self.lease is not None:
             self._closes_here = not response.streaming and self._can_close_here()
-            if response.streaming or self._closes_here:
-                # The middleware and the view are through. Should a stream need a thread
-                # now and then, it gets one when it does.
+            # The middleware and the view are through. Should a stream need a thread now and
+            # then, it gets one when it does; one that is not asynchronous is read in the
+            # thread, at once and as a whole.
+            if self._closes_here or getattr(response, "is_async", False):
                 self.lease.let_go()
         await handler.send_response(response, self.send)
 

@@ -135,6 +135,8 @@ async def call(
     """Call a synchronous ``function``, in the request's thread unless ``rule`` covers it."""
     if journey.in_thread or rule is None or not rule.covers(function, arguments):
         await IN_THREAD
+        if not type(getattr(function, "__self__", None)).__module__.startswith("django."):
+            journey.by_middleware = True
     result = function(*arguments)
     if journey.in_thread and not journey.staying:
         await ON_LOOP

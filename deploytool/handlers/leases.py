@@ -5,6 +5,11 @@ with the request, without a limit. Here a pool of at most ``size`` threads serve
 all: a request keeps the thread it got, a burst waits its turn, and the database
 connections of a thread outlive the request, as they do under WSGI.
 
+A request keeps its thread for as long as anything of it may be left there: a transaction,
+a cursor, the state of a session or of a connection, and until the response is there also
+whatever a middleware that is not Django's may have set up. Only a thread that holds nothing
+of the kind, and is not used at the moment, goes to another request that waits for one.
+
 A lease stands in for the executor that asgiref would make for the request, in the
 registry where it looks for one (``SyncToAsync.context_to_thread_executor``, the same from
 asgiref 3.8 to 3.13). Its public way in, ``ThreadSensitiveContext(executor=...)``, is of 3.12
@@ -28,11 +33,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 from django.db import close_old_connections
+from django.db.backends.signals import connection_created
+from django.utils.deprecation import MiddlewareMixin
 
 from deploytool.handlers import databases
+from deploytool.handlers.travel import Journey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger("deploytool.handlers")
 
@@ -85,6 +95,7 @@ class ThreadPool:
         self._held: dict[Lease, None] = {}
         self._waiting: deque[Lease] = deque()
         weakref.finalize(self, _end, self._workers)
+        connection_created.connect(_watch, dispatch_uid=f"{__name__}.watch")
 
     @property
     def threads(self) -> int:
@@ -195,7 +206,6 @@ class Lease(Executor):
         self.before: Callable[[], object] = _nothing
         self.withdraw: Callable[[], object] = _nothing
         self.patient = False
-        self.holds_connections = False
         self.former: _Worker | None = None
         self._pool = pool
         self._loop = asyncio.get_running_loop()
@@ -205,7 +215,10 @@ class Lease(Executor):
         self._deadline = 0.0
         self._outstanding = 0
         self._idle_since = 0.0
-        self._in_transaction = False
+        # Of the thread that is held.
+        self._connections: list[BaseDatabaseWrapper] = []
+        # A middleware that is not Django's has been there, and may come again.
+        self._in_middleware = False
         self._ended = False
         self._drained: asyncio.Future[None] | None = None
 
@@ -216,12 +229,13 @@ class Lease(Executor):
 
     @property
     def idle(self) -> bool:
-        """Whether the thread can be taken away: unused for a while, and no transaction open."""
+        """Whether the thread can be taken away: unused for a while, and nothing left in it."""
         return (
             self._outstanding == 0
             and not self._ended
-            and not self._in_transaction
+            and not self._in_middleware
             and time.monotonic() - self._idle_since >= IDLE
+            and not databases.any_tied(self._connections)
         )
 
     def submit(  # type: ignore[override]
@@ -281,7 +295,7 @@ class Lease(Executor):
         """Give up the thread that is held; the lock is held."""
         worker = self.former = cast("_Worker", self._worker)
         self._worker = None
-        self.holds_connections = False
+        self._connections = []
         self._pool.forget(self)
         return worker
 
@@ -289,14 +303,14 @@ class Lease(Executor):
         """In the thread: make it this request's, if it is new to it."""
         if not self._begun:
             self._begun = True
-            databases.discard_unfinished()
+            databases.begin()
             self.before()
 
-    def done(self) -> None:
-        """In the thread: one piece of work less; see in which state it left the thread."""
-        holds, in_transaction = databases.any_open(), databases.in_transaction()
+    def done(self, *, by_middleware: bool) -> None:
+        """In the thread: one piece of work less; see what it leaves in the thread."""
         with self._pool.lock:
-            self.holds_connections, self._in_transaction = holds, in_transaction
+            self._connections = databases.of_thread()
+            self._in_middleware = self._in_middleware or by_middleware
             self._outstanding -= 1
             self._idle_since = time.monotonic()
             if not self._ended or self._outstanding:
@@ -307,9 +321,17 @@ class Lease(Executor):
                 self._loop.call_soon_threadsafe(_finish, self._drained)
 
     def let_go(self) -> None:
-        """Give the thread back though the request goes on, unless it is in use."""
+        """Give the thread back though the request goes on: the middleware are through.
+
+        Not where it is in use, or something of the request is left in it.
+        """
         with self._pool.lock:
-            if self._worker is not None and not self._outstanding and not self._in_transaction:
+            self._in_middleware = False
+            if (
+                self._worker is not None
+                and not self._outstanding
+                and not databases.any_tied(self._connections)
+            ):
                 self._release()
 
     async def end(self) -> None:
@@ -332,7 +354,7 @@ class Lease(Executor):
 
     def _release(self) -> None:
         """Pass the thread on, to tidy up first if there is anything; the lock is held."""
-        holds = self.holds_connections
+        holds = databases.any_open(self._connections)
         worker = self.surrender()
         if holds:
             # Ahead of the work of whoever comes next, and nobody waits for it.
@@ -368,7 +390,7 @@ class _Work:
             except BaseException as raised:  # whatever it is, it belongs to the caller
                 error = raised
         # First: what the caller does next may depend on the state of the lease.
-        self._lease.done()
+        self._lease.done(by_middleware=_by_middleware(self._function))
         with suppress(RuntimeError):  # the loop is closed: nobody waits any longer
             self._loop.call_soon_threadsafe(self.settle, result, error)
 
@@ -383,6 +405,31 @@ class _Work:
             self._future.set_result(result)
         else:
             self._future.set_exception(error)
+
+
+def _by_middleware(work: Any) -> bool:
+    """Whether a hook of a middleware that is not Django's has run in ``work``.
+
+    ``work`` is what asgiref submits: ``SyncToAsync.thread_handler`` with the function that
+    was given to ``sync_to_async()``, and its arguments, bound in the last place. What looks
+    otherwise is taken for such a hook.
+    """
+    try:
+        called = work.args[-1]
+        function = called.func
+    except (AttributeError, IndexError):
+        return True
+    if function is Journey.proceed:
+        by_middleware: bool = called.args[0].by_middleware
+        return by_middleware
+    owner = type(getattr(function, "__self__", None))
+    return issubclass(owner, MiddlewareMixin) and not owner.__module__.startswith("django.")
+
+
+def _watch(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """A connection was opened: see what requests do with it, if it is of a pool's thread."""
+    if isinstance(current_thread(), _Worker):
+        databases.watch(connection)
 
 
 def _tidy() -> None:

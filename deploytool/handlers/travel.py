@@ -44,11 +44,14 @@ class Journey(Generic[T]):
 
     ``staying`` says whether a coroutine in the thread stays there when it asks for the
     thread again (coalescing); without it every such wish is a visit of its own.
+    ``by_middleware`` is for the traveller to say that it called a hook of a middleware that
+    is not Django's.
     """
 
-    __slots__ = ("_abandoned", "_coroutine", "_result", "in_thread", "staying")
+    __slots__ = ("_abandoned", "_coroutine", "_result", "by_middleware", "in_thread", "staying")
 
     def __init__(self, *, staying: bool) -> None:
+        self.by_middleware = False
         self.in_thread = False
         self.staying = staying
         self._abandoned = False

@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import copy_project, serving
+from tests.support import copy_project, manage, serving
 
 
 @contextlib.contextmanager
 def site(tmp_path, conf=None, **env):
     project = copy_project("handler_threads", tmp_path)
+    manage(project, "migrate", "--verbosity", "0")
     options = ("--server", "uvicorn", "--workers", "1")
     with serving(project, *options, CONF=json.dumps(conf or {}), **env) as served:
         yield served
@@ -26,6 +27,14 @@ def site(tmp_path, conf=None, **env):
 def served(tmp_path_factory):
     """Two threads, and two seconds to wait for one."""
     with site(tmp_path_factory.mktemp("leases")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """One thread, and time to wait for it."""
+    conf = {"ASGI_THREADS": 1, "ASGI_THREAD_TIMEOUT": 10}
+    with site(tmp_path_factory.mktemp("single"), conf) as served:
         yield served
 
 
@@ -61,19 +70,27 @@ def leave(served, path, after):
 
 def test_a_burst_waits_its_turn_for_a_bounded_number_of_threads(served):
     answers = together(served, *["/sync/?seconds=0.1"] * 12)
-    assert [answer[:2] for answer in answers] == [(200, "True")] * 12
+    assert [answer[:2] for answer in answers] == [(200, "done")] * 12
     # Six times two at once, and not all twelve.
     assert max(seconds for *_, seconds in answers) > 0.55
     assert state(served)["threads"] == 2
 
 
-def test_all_synchronous_code_of_a_request_shares_a_thread(served):
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
-    connection.request("GET", "/sync/")
-    response = connection.getresponse()
-    assert (response.headers["X-One-Thread"], response.read()) == ("True", b"True")
-    connection.close()
+def test_a_request_comes_back_to_its_thread(served):
     assert served.get("/waiting/?seconds=0.3") == (200, "True")
+
+
+def test_what_a_middleware_keeps_in_the_thread_is_there_when_it_comes_back(tmp_path):
+    def one(_):
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/waiting/?seconds=0.3")
+            response = connection.getresponse()
+            return response.status, response.headers["X-Own-State"], response.read()
+
+    with site(tmp_path, OWN="1") as served, ThreadPoolExecutor(8) as clients:
+        assert set(clients.map(one, range(8))) == {(200, "True", b"True")}
+        assert state(served)["threads"] == 2
 
 
 def test_connections_outlive_the_requests_that_opened_them(served):
@@ -97,7 +114,7 @@ def test_who_waits_too_long_is_refused_and_the_site_recovers(served):
     paths = ["/sync/?seconds=3.5"] * 2 + ["/sync/"]
     answers = together(served, *paths)
     assert sorted(status for status, *_ in answers) == [200, 200, 503]
-    assert served.get("/sync/") == (200, "True")
+    assert served.get("/sync/") == (200, "done")
 
 
 def test_the_refusal_says_when_to_come_back(served):
@@ -118,13 +135,14 @@ def test_views_that_wait_hold_nobody_up(served):
         waiting = [clients.submit(served.get, "/waiting/?seconds=2.5") for _ in range(10)]
         time.sleep(0.8)
         begun = time.monotonic()
-        assert served.get("/sync/") == (200, "True")
+        assert served.get("/sync/") == (200, "done")
         assert time.monotonic() - begun < 1
         assert [future.result()[0] for future in waiting] == [200] * 10
 
 
-def test_open_streams_hold_nobody_up(served):
-    with contextlib.ExitStack() as stack:
+def test_open_streams_hold_nobody_up(tmp_path):
+    # Behind a middleware that would keep the thread while a view waits.
+    with site(tmp_path, OWN="1") as served, contextlib.ExitStack() as stack:
         streams = []
         for _ in range(6):
             client = stack.enter_context(
@@ -134,17 +152,46 @@ def test_open_streams_hold_nobody_up(served):
             streams.append(stack.enter_context(client.getresponse()))
         assert all(stream.readline().startswith(b"data: 0 1") for stream in streams)
         begun = time.monotonic()
-        assert served.get("/sync/") == (200, "True")
+        assert served.get("/sync/") == (200, "done")
         assert time.monotonic() - begun < 1
 
 
-def test_an_open_transaction_keeps_its_thread(served):
-    with ThreadPoolExecutor(3) as clients:
-        inside = clients.submit(served.get, "/in-transaction/?seconds=1")
-        time.sleep(0.3)
-        others = [clients.submit(served.get, "/sync/?seconds=0.2") for _ in range(3)]
-        assert {future.result()[0] for future in others} == {200}
-        assert inside.result() == (200, "True")
+@pytest.mark.parametrize(
+    ("what", "kept"),
+    [
+        ("nothing", False),
+        ("transaction", True),
+        ("cursor", True),
+        ("session", True),
+        ("attribute", True),
+    ],
+)
+def test_what_is_left_in_a_connection_keeps_the_thread(single, what, kept):
+    with ThreadPoolExecutor(1) as clients:
+        waiting = clients.submit(single.get, f"/keeping/{what}/?seconds=2")
+        time.sleep(0.4)
+        assert single.get("/sync/") == (200, "done")
+        # The only thread there is was free for another request, or was not.
+        time.sleep(0.4)
+        assert waiting.done() == kept
+        assert waiting.result() == (200, "True")
+
+
+@pytest.mark.parametrize("age", ["0", "60"])
+def test_a_stream_reads_all_its_rows_while_others_take_turns(tmp_path, age):
+    conf = {"ASGI_THREADS": 1, "ASGI_THREAD_TIMEOUT": 10}
+    with site(tmp_path, conf, CONN_MAX_AGE=age) as served, ThreadPoolExecutor(5) as clients:
+        expected = served.get("/rows/")[1].split()
+        assert len(expected) > 2
+        streams = [clients.submit(served.get, "/rows/") for _ in range(2)]
+        others = [clients.submit(served.get, "/query/") for _ in range(3)]
+        assert [future.result()[1].split() for future in streams] == [expected] * 2
+        assert {future.result() for future in others} == {(200, "1")}
+
+
+def test_a_synchronous_stream_is_read_in_the_thread_of_its_view(served):
+    answers = together(served, *["/sync-stream/"] * 6, *["/sync/?seconds=0.1"] * 6)
+    assert [answer[1] for answer in answers] == ["True"] * 6 + ["done"] * 6
 
 
 def test_no_request_goes_on_in_the_transaction_of_another(served):
@@ -167,7 +214,7 @@ def test_who_leaves_while_waiting_for_a_thread_is_forgotten(served):
         time.sleep(0.2)
         leave(served, "/sync/?name=never", after=0.2)
         assert [future.result()[0] for future in busy] == [200, 200]
-    assert served.get("/sync/") == (200, "True")
+    assert served.get("/sync/") == (200, "done")
     assert "begun never" not in state(served)["seen"]
 
 
@@ -181,7 +228,7 @@ def test_a_view_in_flight_is_answered_before_the_server_ends(tmp_path):
         answer = clients.submit(served.get, "/sync/?seconds=1")
         time.sleep(0.4)
         served.stop()
-        assert answer.result() == (200, "True")
+        assert answer.result() == (200, "done")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +236,7 @@ def test_a_view_in_flight_is_answered_before_the_server_ends(tmp_path):
 )
 def test_each_optimisation_can_be_left_off(tmp_path, off):
     with site(tmp_path, {"ASGI_HANDLER_OFF": [off]}) as served:
-        assert served.get("/sync/") == (200, "True")
+        assert served.get("/sync/") == (200, "done")
         assert served.get("/waiting/") == (200, "True")
         assert served.get("/query/") == (200, "1")
         assert (state(served)["threads"] == 0) == (off == "leased-threads")

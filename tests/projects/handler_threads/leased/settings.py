@@ -17,8 +17,9 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "leased.middleware.Own",
 ]
+if "OWN" in os.environ:
+    MIDDLEWARE.append("leased.middleware.Own")
 ROOT_URLCONF = "leased.urls"
 DATABASES = {
     "default": {

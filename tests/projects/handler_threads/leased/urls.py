@@ -3,6 +3,7 @@ import threading
 import time
 
 from asgiref.sync import sync_to_async
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
@@ -21,7 +22,7 @@ def sync(request):
     SEEN.append(f"begun {request.GET.get('name')}")
     time.sleep(seconds(request))
     SEEN.append(f"done {request.GET.get('name')}")
-    return HttpResponse(str(request.thread == threading.get_ident()))
+    return HttpResponse("done")
 
 
 def count():
@@ -40,15 +41,54 @@ async def waiting(request):
     return HttpResponse(str(first == await sync_to_async(threading.get_ident)()))
 
 
-async def in_transaction(request):
-    """A transaction that stays open between two visits to the thread."""
-    atomic = transaction.atomic()
-    await sync_to_async(atomic.__enter__)()
-    first = await sync_to_async(threading.get_ident)()
+class Kept:
+    """What a request leaves in its thread until it comes back; in the thread."""
+
+    def __init__(self, what):
+        self.what = what
+        self.thread = threading.get_ident()
+        if what == "transaction":
+            self.atomic = transaction.atomic()
+            self.atomic.__enter__()
+        if what == "cursor":
+            self.rows = iter(connection.cursor().execute("VALUES (1), (2)"))
+            next(self.rows)
+        if what == "session":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA case_sensitive_like = ON")
+        if what == "attribute":
+            connection.tenant = "the request's"
+
+    def end(self):
+        if self.what == "transaction":
+            self.atomic.__exit__(None, None, None)
+        if self.what == "cursor":
+            assert list(self.rows) == [(2,)]
+        if self.what == "attribute":
+            del connection.tenant
+        return self.thread == threading.get_ident()
+
+
+async def keeping(request, what):
+    kept = await sync_to_async(Kept)(what)
     await asyncio.sleep(seconds(request))
-    same = first == await sync_to_async(threading.get_ident)()
-    await sync_to_async(atomic.__exit__)(None, None, None)
-    return HttpResponse(str(same))
+    return HttpResponse(str(await sync_to_async(kept.end)()))
+
+
+async def rows(request):
+    """Rows that are read one by one, as the client gets them."""
+
+    async def parts():
+        async for kind in ContentType.objects.order_by("pk").aiterator(chunk_size=1):
+            yield f"{kind.pk}\n"
+            await asyncio.sleep(0.2)
+
+    return StreamingHttpResponse(parts())
+
+
+def sync_stream(request):
+    thread = threading.get_ident()
+    return StreamingHttpResponse(str(thread == threading.get_ident()) for _ in range(1))
 
 
 def leave_open(request):
@@ -100,7 +140,9 @@ urlpatterns = [
     path("sync/", sync),
     path("query/", query),
     path("waiting/", waiting),
-    path("in-transaction/", in_transaction),
+    path("keeping/<what>/", keeping),
+    path("rows/", rows),
+    path("sync-stream/", sync_stream),
     path("leave-open/", leave_open),
     path("is-atomic/", is_atomic),
     path("events/", events),
