@@ -6,7 +6,8 @@ of it to a ``Run``, and the innermost run includes what resolves and calls the v
 calls the same hooks in the same order with the same handling of exceptions; only where
 they run differs. Everything else (functions, classes with a call of their own, middleware
 for one mode only) stays as Django loaded it and calls the run inside of it as it would
-call Django's handler.
+call Django's handler. So does middleware that a tool has wrapped to watch it, but for the
+hooks that need no thread.
 
 Sources: ``MiddlewareMixin.__acall__`` (django/utils/deprecation.py),
 ``BaseHandler._get_response_async`` (django/core/handlers/base.py) and
@@ -20,7 +21,7 @@ import asyncio
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import SyncToAsync, iscoroutinefunction
+from asgiref.sync import SyncToAsync, iscoroutinefunction, sync_to_async
 from django.core.handlers import exception
 from django.core.handlers.base import BaseHandler
 from django.utils.deprecation import MiddlewareMixin
@@ -143,6 +144,37 @@ async def call(
     return result
 
 
+def keep_on_loop(middleware: Any) -> None:
+    """Call a plain ``middleware``'s hooks on the event loop where a rule covers them.
+
+    For one that a run cannot call, as something stands around it: its ``__acall__`` is
+    replaced by one that differs from the mixin's in this alone.
+    """
+    layer = Layer(middleware, inline=True)
+    if layer.on_request is None and layer.on_response is None:
+        return
+
+    @wraps(middleware.__acall__)
+    async def acall(request: HttpRequest) -> Any:
+        response = None
+        if hasattr(middleware, "process_request"):
+            response = await _call_or_hop(layer.on_request, middleware.process_request, request)
+        response = response or await middleware.get_response(request)
+        if hasattr(middleware, "process_response"):
+            response = await _call_or_hop(
+                layer.on_response, middleware.process_response, request, response
+            )
+        return response
+
+    middleware.__acall__ = acall
+
+
+async def _call_or_hop(rule: Rule | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    if rule is not None and rule.covers(function, arguments):
+        return function(*arguments)
+    return await sync_to_async(function, thread_sensitive=True)(*arguments)
+
+
 class ViewHook:
     """A hook that is called around the view, as Django's ``load_middleware()`` adapted it."""
 
@@ -233,6 +265,7 @@ class ChainMixin(BaseHandler):
             else:
                 run = Run(self, (layer, *inside.layers), inside.inside)
         else:
+            self._look_inside(wrapped)
             return handler
 
         @wraps(handler)
@@ -241,6 +274,17 @@ class ChainMixin(BaseHandler):
 
         self._runs[respond] = run
         return respond
+
+    def _look_inside(self, wrapper: Any) -> None:
+        """Spare the middleware inside of ``wrapper``, if it is one of Sentry's, some hops.
+
+        sentry_sdk puts an object around each middleware, which may measure what is inside
+        (``SentryWrappingMiddleware``, sentry_sdk/integrations/django/middleware.py). It is
+        called as ever; only what it calls, ``_inner.__acall__``, is another function.
+        """
+        inner = getattr(wrapper, "_inner", None)
+        if self._hooks_inline and is_plain(type(inner)) and iscoroutinefunction(inner):
+            keep_on_loop(inner)
 
     async def respond_by_view(self, journey: Journey[Any], request: HttpRequest) -> Any:
         """``BaseHandler._get_response_async()``, moving to the thread where it has to."""
