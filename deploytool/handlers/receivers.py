@@ -34,12 +34,17 @@ _KNOWN: dict[int, frozenset[object]] = {
 }
 
 
+def djangos_own(signal: Signal) -> frozenset[object]:
+    """Django's own receivers of ``request_started`` or ``request_finished``."""
+    return _KNOWN[id(signal)]
+
+
 def only_djangos(signal: Signal, sender: object) -> list[Callable[..., Any]] | None:
     """The receivers of ``signal`` if all of them are Django's own, else None."""
     if not is_read_version():
         return None
     live, live_async = signal._live_receivers(sender)
-    if live_async or not _KNOWN[id(signal)].issuperset(live):
+    if live_async or not djangos_own(signal).issuperset(live):
         return None
     return list(live)
 

@@ -146,6 +146,18 @@ class EntryPoints:
 
 
 @dataclass(frozen=True, slots=True)
+class EventLoopHook:
+    """A hook that deploytool's handler calls on the event loop, where ``condition`` is met.
+
+    ``ordinary`` says whether an ordinary request meets it with the settings of this project.
+    """
+
+    hook: str
+    condition: str
+    ordinary: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Middleware:
     """One entry of ``settings.MIDDLEWARE``.
 
@@ -170,6 +182,18 @@ class Middleware:
     bases: tuple[str, ...] = ()
     known: str | None = None
     error: Failure | None = None
+    async_hooks: tuple[str, ...] = ()
+    plain: bool = False
+    event_loop_hooks: tuple[EventLoopHook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who listens to one of the two signals of each request, beside Django itself."""
+
+    signal: Literal["request_started", "request_finished"]
+    path: str
+    mode: Literal["sync", "async"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +338,8 @@ class Project:
     ``import_path`` those entries of ``sys.path`` that a server needs to import the same
     modules. ``conf`` is what ``settings.DEPLOYTOOL`` states and ``environment`` those
     environment variables that say how to serve (``PORT``, ``WEB_CONCURRENCY``, …).
+    ``receivers`` listen to the start and end of requests. ``django_read`` is True where this
+    Django is one whose source deploytool's handler was written from.
     """
 
     settings_module: str | None
@@ -329,3 +355,5 @@ class Project:
     machine: Machine
     conf: Conf
     environment: tuple[tuple[str, str], ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+    django_read: bool = True

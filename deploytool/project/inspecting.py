@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from deploytool.conf import read_conf
+from deploytool.handlers.source import is_read_version
 from deploytool.project.entrypoints import start_entrypoints
 from deploytool.project.facts import Project
 from deploytool.project.machine import inspect_machine
 from deploytool.project.middleware import inspect_middleware
+from deploytool.project.receivers import inspect_receivers
 from deploytool.project.services import inspect_services
 from deploytool.project.views import inspect_views
 from deploytool.servers import distributions
@@ -44,8 +46,9 @@ def inspect_project() -> Project:
         timeout=conf.entrypoint_timeout,
     )
     machine = inspect_machine(distributions())
-    middleware = inspect_middleware(base_dir)
+    # Before the middleware: what the URLconf registers (path converters) matters to them.
     views = inspect_views(base_dir)
+    middleware = inspect_middleware(base_dir)
     entrypoints = pending.result()
     return Project(
         settings_module=os.environ.get("DJANGO_SETTINGS_MODULE"),
@@ -61,6 +64,8 @@ def inspect_project() -> Project:
         machine=machine,
         conf=conf,
         environment=tuple((name, os.environ[name]) for name in _ENVIRONMENT if name in os.environ),
+        receivers=inspect_receivers(),
+        django_read=is_read_version(),
     )
 
 

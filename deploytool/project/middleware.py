@@ -1,7 +1,7 @@
 """The middleware of a project: what ``settings.MIDDLEWARE`` really holds once loaded.
 
-Each entry is imported as Django's handler does it, and none is instantiated: their
-constructors may connect, start threads or raise ``MiddlewareNotUsed``.
+Each entry is imported as Django's handler does it, and none of the project's is
+instantiated: their constructors may connect, start threads or raise ``MiddlewareNotUsed``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Literal, TypeGuard
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
 
+from deploytool.handlers.chain import is_plain
 from deploytool.project.definitions import (
     class_attribute,
     dotted,
@@ -22,6 +24,7 @@ from deploytool.project.definitions import (
     is_stdlib,
     location_of,
 )
+from deploytool.project.event_loop import event_loop_hooks
 from deploytool.project.facts import Failure, Location, Middleware
 from deploytool.project.settings_source import SettingsSource
 from deploytool.project.source import failure, is_installed
@@ -88,7 +91,15 @@ def _middleware(entry: object, setting: str, source: SettingsSource, base_dir: s
     )
     if isinstance(factory, type):
         bases = tuple(dotted(base) for base in factory.__mro__ if base is not object)
-        return replace(described, hooks=_hooks(factory), bases=bases)
+        hooks = _hooks(factory)
+        return replace(
+            described,
+            hooks=hooks,
+            bases=bases,
+            async_hooks=tuple(hook for hook in hooks if _is_async(factory, hook)),
+            plain=is_plain(factory),
+            event_loop_hooks=event_loop_hooks(factory),
+        )
     return described
 
 
@@ -124,6 +135,11 @@ def _own_calls(cls: type) -> tuple[str, ...]:
 def _hooks(cls: type) -> tuple[str, ...]:
     present = tuple(name for name in HOOKS if class_attribute(cls, name) is not None)
     return present + _own_calls(cls)
+
+
+def _is_async(cls: type, hook: str) -> bool:
+    """The question that ``BaseHandler.adapt_method_mode`` asks of the bound method."""
+    return bool(iscoroutinefunction(getattr(cls, hook, None)))
 
 
 def _known(factory: object) -> str | None:

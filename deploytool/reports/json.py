@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from deploytool.plan.hops import count_hops
+
 if TYPE_CHECKING:
     from deploytool.plan import Plan
     from deploytool.project import Project
@@ -44,4 +46,5 @@ def document(project: Project, plan: Plan) -> dict[str, Any]:
         "plan": data,
         "decisions": decisions,
         "rejected": rejected,
+        "hops": asdict(count_hops(project, plan.interface)),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploytool.launch import shell_line
+from deploytool.plan.hops import count_hops
 from deploytool.servers import server_named
 from deploytool.wording import counted
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deploytool.plan import Decision, Plan
+    from deploytool.plan.hops import Hops
     from deploytool.project import Project
 
 # Shown above the table of options, in words.
@@ -54,6 +56,9 @@ def _lines(project: Project, plan: Plan, verbosity: int) -> Iterator[str]:
         for rejection in plan.rejected:
             yield f"  {rejection.server:{width}}  {rejection.reason}"
     yield ""
+    hops = count_hops(project, plan.interface)
+    if hops.ordinary and hops.django:
+        yield f"Hops: {hops_line(hops)}"
     yield f"Seen: {_seen(project)}"
 
 
@@ -92,4 +97,17 @@ def _seen(project: Project) -> str:
         f"{len(project.middleware)} middleware; Django {machine.django}, Python {machine.python}, "
         f"{machine.cpus:g} CPU{'' if machine.cpus == 1 else 's'}"
         + (f", {machine.memory / 2**30:.1f} GiB." if machine.memory else ".")
+    )
+
+
+def hops_line(hops: Hops) -> str:
+    """What a request costs with the handler that serves it now, and with the other one."""
+    if hops.django is None or hops.ordinary is None:
+        return ""
+    now, other, whose = hops.django, hops.ordinary, "deploytool's"
+    if hops.handler == "deploytool":
+        now, other, whose = hops.ordinary, hops.django, "Django's"
+    return (
+        f"{now.async_view} for an async view, {now.sync_view} for a sync one; with {whose} "
+        f"handler {other.async_view} and {other.sync_view} (--hops lists them)."
     )
