@@ -62,7 +62,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if missing:
             checkout = folder / "checkout"
             own = ("__pycache__", "*.egg-info", "_build", "build", "dist", "staticfiles")
-            ignored = shutil.ignore_patterns(".git", ".venv", ".tox", ".*_cache", "*.sqlite3", *own)
+            left = (".git", ".venv", ".tox", ".*_cache", ".django-suites", "*.sqlite3")
+            ignored = shutil.ignore_patterns(*left, *own)
             shutil.copytree(ROOT, checkout, ignore=ignored)
             for leftover in LEFTOVERS:
                 (checkout / leftover).parent.mkdir(parents=True, exist_ok=True)
