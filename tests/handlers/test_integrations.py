@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 HANDLERS = ("django", "deploytool")
 # Of the time, or of the server's process.
-VARYING_HEADERS = {"date", "x-visits", "server-timing", "djdt-request-id", "etag"}
+VARYING_HEADERS = {"date", "expires", "x-visits", "server-timing", "djdt-request-id", "etag"}
 SECRETS = re.compile(
     r"(csrftoken|sessionid)=[^;]*|expires=[^;]*"
     r'|csrfmiddlewaretoken" value="[^"]*|csrfToken": "[^"]*|127\.0\.0\.1:\d+'
