@@ -142,7 +142,13 @@ def _output(command: str, project: Path) -> str:
 
 def _environment(changes: dict[str, str]) -> dict[str, str]:
     """The environment of a reader who has installed the package and set nothing."""
-    decides = {"DJANGO_SETTINGS_MODULE", "PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"}
+    decides = {
+        "DEPLOYTOOL_ASGI_THREADS",
+        "DJANGO_SETTINGS_MODULE",
+        "FORWARDED_ALLOW_IPS",
+        "PORT",
+        "WEB_CONCURRENCY",
+    }
     env = {name: value for name, value in os.environ.items() if name not in decides}
     return {**env, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **changes}
 

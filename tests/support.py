@@ -33,6 +33,7 @@ def environment(**changes: str | None) -> dict[str, str]:
     """The environment for a project's process: this checkout importable, nothing inherited
     that would decide in the project's place."""
     dropped = {
+        "DEPLOYTOOL_ASGI_THREADS",
         "DJANGO_SETTINGS_MODULE",
         "FORWARDED_ALLOW_IPS",
         "PORT",

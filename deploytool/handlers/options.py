@@ -12,6 +12,12 @@ DEFAULT_THREADS = 8
 queue, more cost CPU, since one interpreter lock serves them all.
 """
 
+PLANNED_THREADS = "DEPLOYTOOL_ASGI_THREADS"
+"""The environment variable with what was planned for a server, below the setting."""
+
+ASKED_THREADS = "DEPLOYTOOL_ASGI_THREADS_ASKED"
+"""The one with what the command line asks for, above the setting."""
+
 DEFAULT_THREAD_TIMEOUT = 10.0
 """Seconds; below the 30 that load balancers and Gunicorn's workers commonly wait."""
 

@@ -39,8 +39,8 @@ def summary(plan: Plan) -> str:
     if interface.evidence:
         why += f" ({interface.evidence[0]})"
     workers = counted(plan.workers, "worker")
-    if plan.threads:
-        workers += f" of {counted(plan.threads, 'thread')}"
+    if threads := plan.threads or plan.asgi_threads:
+        workers += f" of {counted(threads, 'thread')}"
     parts = [server_title(plan), workers]
     if plan.reload:
         parts.append("reloading")

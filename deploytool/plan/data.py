@@ -78,10 +78,11 @@ class Plan:
     """How to serve a project. Plain data: it serialises to JSON as it is.
 
     ``mode`` is ``development`` where DEBUG is on. ``application`` is the project's own
-    (``module:attribute``), None where there is none. Times are in seconds. An option that
-    the server does not have is None. ``argv`` is the whole command line, ``env`` what it
-    needs in its environment beside what is there already. A plan with ``problems`` must
-    not be run; ``notes`` are worth a line.
+    (``module:attribute``), None where there is none. ``threads`` are the server's,
+    ``asgi_threads`` those of deploytool's handler, where that one serves. Times are in
+    seconds. An option that the server does not have is None. ``argv`` is the whole command
+    line, ``env`` what it needs in its environment beside what is there already. A plan with
+    ``problems`` must not be run; ``notes`` are worth a line.
     """
 
     mode: Literal["development", "production"]
@@ -92,6 +93,7 @@ class Plan:
     bind: str
     workers: int
     threads: int | None
+    asgi_threads: int | None
     worker_class: str | None
     keepalive: int | None
     timeout: int | None

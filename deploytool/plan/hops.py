@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from deploytool.plan.handler import serves_ours
 from deploytool.plan.visits import Visits, count_visits
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 Mode = Literal["sync", "async"]
 
-OURS = "deploytool.handlers.asgi.ASGIHandler"
 _AROUND_CALL = ("process_request", "process_response")
 
 
@@ -86,16 +86,11 @@ class Hops:
     error: str | None = None
 
 
-def serves_ours(project: Project) -> bool:
-    """Whether the ASGI entry point's handler is deploytool's."""
-    return project.entrypoints.asgi.handler == OURS
-
-
 def count_hops(project: Project, interface: Interface) -> Hops:
     """The hops of a request to ``project``, served through ``interface``."""
-    handler: Literal["django", "deploytool"] = "django"
-    if interface == "asgi" and serves_ours(project):
-        handler = "deploytool"
+    handler: Literal["django", "deploytool"] = (
+        "deploytool" if serves_ours(project, interface) else "django"
+    )
     for middleware in project.middleware:
         if problem := _problem(middleware):
             return Hops(interface, handler, error=f"{middleware.setting}: {problem}")

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from deploytool.handlers.options import ASKED_THREADS, PLANNED_THREADS
 from deploytool.plan.context import Context
 from deploytool.plan.data import Decision, Options, Plan, Problem
 from deploytool.plan.interface import decide_interface, needs_of, websocket_routes
@@ -112,6 +113,11 @@ def _env(plan: Plan, project: Project) -> dict[str, str]:
         env["DJANGO_CONFIGURATION"] = configuration
     if plan.mode == "development":
         env["DEPLOYTOOL_APPLICATION"] = str(plan.application)
+    threads = plan.decision("asgi_threads")
+    if threads.value is not None and threads.source != "setting":
+        # The handler reads the setting itself, which stands between the two variables.
+        name = ASKED_THREADS if threads.source == "option" else PLANNED_THREADS
+        env[name] = str(threads.value)
     return env
 
 

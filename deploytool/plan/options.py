@@ -10,7 +10,7 @@ from __future__ import annotations
 from deploytool.address import AddressError, parse_address
 from deploytool.plan.context import Context, decide
 from deploytool.plan.data import Decision, PlanError
-from deploytool.plan.processes import decide_threads, decide_workers
+from deploytool.plan.processes import decide_asgi_threads, decide_threads, decide_workers
 
 
 def decide_options(context: Context) -> tuple[Decision, ...]:
@@ -22,6 +22,7 @@ def decide_options(context: Context) -> tuple[Decision, ...]:
         _bind(context),
         workers,
         decide_threads(context, int(workers.value or 1)),
+        decide_asgi_threads(context, int(workers.value or 1)),
         decide(
             context,
             "worker_class",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from deploytool.handlers.options import DEFAULT_THREADS, PLANNED_THREADS
 from deploytool.plan.context import Context, decide
 from deploytool.plan.data import Decision, PlanError
+from deploytool.plan.handler import leases_threads, serves_ours
 
 # What one worker of an ordinary project comes to need. benchmarks/launch.py shows a bare
 # demonstration site at under half of it; code, caches and fragmentation take the rest.
@@ -18,6 +20,7 @@ _MEMORY_SHARE = 0.8
 _CONNECTIONS = 80
 # python-socketio's documentation, "Standard Threads": one worker, a hundred threads.
 _SOCKETIO_THREADS = 100
+_ENOUGH = "Enough for views that wait for a database, few enough for the CPU."
 
 
 def decide_workers(context: Context, *, reloading: bool) -> Decision:
@@ -119,13 +122,14 @@ def _by_machine(context: Context) -> Decision:
 
 
 def decide_threads(context: Context, workers: int) -> Decision:
-    """How many threads each of ``workers`` processes has.
+    """How many threads the server has in each of ``workers`` processes.
 
-    Raises PlanError for ``--threads`` with a server that has none.
+    Raises PlanError for ``--threads`` with a server that has none, unless the handler
+    behind it has.
     """
     asked = context.options.threads
     if "threads" in context.unsupported:
-        if asked is not None:
+        if asked is not None and not leases_threads(context.project, context.interface):
             raise PlanError(f"--threads {asked}: {context.unsupported['threads']}")
         return decide(context, "threads", None, "detected", "")
     if asked is not None:
@@ -143,16 +147,60 @@ def decide_threads(context: Context, workers: int) -> Decision:
     if streams:
         wanted, reason = 32, "Each open event stream holds a thread."
     else:
-        wanted, reason = 8, "Enough for views that wait for a database, few enough for the CPU."
-    shared = any(not db.engine.endswith("sqlite3") for db in context.project.services.databases)
-    affordable = max(2, _CONNECTIONS // workers)
-    if shared and affordable < wanted:
-        wanted = affordable
-        reason = (
-            f"Each thread may hold a database connection: {workers} by {wanted} stay below the 100 "
-            "that PostgreSQL allows by default."
-        )
+        wanted, reason = 8, _ENOUGH
+    wanted, reason = _affordable(context, workers, wanted, reason, least=2)
     evidence = tuple(str(view.location or view.view) for view in streams[:1])
     return decide(
         context, "threads", wanted, "detected" if streams else "default", reason, *evidence
+    )
+
+
+def decide_asgi_threads(context: Context, workers: int) -> Decision:
+    """How many threads deploytool's handler has in each of ``workers`` processes.
+
+    Raises PlanError for an environment variable that is no number.
+    """
+    name, setting = "asgi_threads", 'settings.DEPLOYTOOL["ASGI_THREADS"]'
+    stated = context.project.conf.asgi_threads
+    if not leases_threads(context.project, context.interface):
+        reason = _without_leases(context)
+        if stated is not None:
+            reason += f" {setting} has no effect."
+        return Decision(name, None, "detected", reason)
+    if (asked := context.options.threads) is not None:
+        return Decision(name, asked, "option", "--threads.")
+    if stated is not None:
+        return Decision(name, stated, "setting", f"{setting}.")
+    if variable := context.environment(PLANNED_THREADS):
+        number = _whole(PLANNED_THREADS, variable)
+        return Decision(name, number, "environment", f"${PLANNED_THREADS} is {variable}.")
+    wanted, reason = _affordable(context, workers, DEFAULT_THREADS, _ENOUGH, least=1)
+    return Decision(name, wanted, "default" if wanted == DEFAULT_THREADS else "detected", reason)
+
+
+def _without_leases(context: Context) -> str:
+    """Why there is no pool of threads."""
+    if context.interface == "wsgi":
+        return "WSGI requests run in the server's threads."
+    if serves_ours(context.project):
+        return 'settings.DEPLOYTOOL["ASGI_HANDLER_OFF"] switches leased threads off.'
+    handler = context.project.entrypoints.asgi.handler
+    if handler is None:
+        return "The application cannot be looked into."
+    if handler.startswith("django."):
+        return "Django's handler starts a thread for each request that needs one."
+    return f"{handler} is not the handler of deploytool.asgi."
+
+
+def _affordable(
+    context: Context, workers: int, wanted: int, reason: str, *, least: int
+) -> tuple[int, str]:
+    """``wanted`` threads with their ``reason``, or as many as a shared database can connect."""
+    shared = any(not db.engine.endswith("sqlite3") for db in context.project.services.databases)
+    affordable = max(least, _CONNECTIONS // workers)
+    if not shared or affordable >= wanted:
+        return wanted, reason
+    return affordable, (
+        f"Each thread may hold a database connection: {workers} by {affordable} stay below the "
+        "100 that PostgreSQL allows by default."
     )

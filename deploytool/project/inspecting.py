@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from deploytool.conf import read_conf
+from deploytool.handlers.options import PLANNED_THREADS
 from deploytool.handlers.source import is_read_version
 from deploytool.project.entrypoints import start_entrypoints
 from deploytool.project.facts import Project
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 
 # What platforms and servers read to learn how to serve; a plan heeds the same.
 # DJANGO_CONFIGURATION names the settings class of a django-configurations project.
-_ENVIRONMENT = ("PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "DJANGO_CONFIGURATION")
+_ENVIRONMENT = (
+    "PORT",
+    "WEB_CONCURRENCY",
+    "FORWARDED_ALLOW_IPS",
+    "DJANGO_CONFIGURATION",
+    PLANNED_THREADS,
+)
 
 
 def inspect_project() -> Project:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from deploytool.conf import Conf
+from deploytool.plan.handler import OURS
 from deploytool.project.facts import (
     EntryPoint,
     EntryPoints,
@@ -60,6 +61,9 @@ ASGI = EntryPoint(
     handler="django.core.handlers.asgi.ASGIHandler",
     protocols=("http",),
 )
+
+# The same with the handler of deploytool.asgi.
+OURS_ASGI = replace(ASGI, handler=OURS)
 
 ROUTE = WebSocketRoute(
     "ws/chat/",

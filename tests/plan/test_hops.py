@@ -14,7 +14,6 @@ import re
 import sys
 import threading
 import types
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,12 @@ from deploytool.handlers.asgi import ASGIHandler
 from deploytool.handlers.options import Options
 from deploytool.plan import Options as PlanOptions
 from deploytool.plan import make_plan
-from deploytool.plan.hops import OURS, count_hops
+from deploytool.plan.hops import count_hops
 from deploytool.project.facts import Failure, Middleware
 from deploytool.project.middleware import inspect_middleware
 from deploytool.project.receivers import inspect_receivers
 from deploytool.reports.hops import report
-from tests.plan.build import ASGI, project
+from tests.plan.build import OURS_ASGI, project
 
 EXAMPLES = int(os.environ.get("DEPLOYTOOL_EXAMPLES", "150"))
 MODULE = "tests_hops_project"
@@ -238,7 +237,7 @@ def a_project(middleware: tuple[Any, ...], **changes: Any):
 def facts(off: tuple[Any, ...] = ()) -> Any:
     """What deploytool knows of the project."""
     return project(
-        asgi=replace(ASGI, handler=OURS),
+        asgi=OURS_ASGI,
         middleware=inspect_middleware(os.getcwd()),
         receivers=inspect_receivers(),
         conf={"asgi_handler_off": off},

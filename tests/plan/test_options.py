@@ -8,7 +8,7 @@ import pytest
 
 from deploytool.plan import Options, PlanError, make_plan
 from deploytool.project.facts import Cache, ChannelLayer, Database, Services, StaticFiles
-from tests.plan.build import ASGI, CHANNELS, CLOCK, project
+from tests.plan.build import ASGI, CHANNELS, CLOCK, OURS_ASGI, project
 
 
 def value(made, name, **options):
@@ -70,6 +70,66 @@ def test_threads_stay_within_the_connections_of_a_shared_database():
     assert plan.workers * plan.threads <= 80
     sqlite = Services(databases=(Database("default", "django.db.backends.sqlite3"),))
     assert value(project(services=sqlite, machine={"cpus": 32}), "threads")[0] == 8
+
+
+def asgi_threads(made, **options):
+    """What is decided for deploytool's handler, and what the server's process gets of it."""
+    plan = make_plan(made, Options(interface="asgi", **options))
+    decision = plan.decision("asgi_threads")
+    env = {name: value for name, value in plan.env.items() if "THREADS" in name}
+    return plan.asgi_threads, decision.source, env
+
+
+def test_the_handler_is_given_its_threads():
+    planned, asked = "DEPLOYTOOL_ASGI_THREADS", "DEPLOYTOOL_ASGI_THREADS_ASKED"
+    made = project(asgi=OURS_ASGI)
+    assert asgi_threads(made) == (8, "default", {planned: "8"})
+    assert asgi_threads(made, threads=3) == (3, "option", {asked: "3"})
+    assert asgi_threads(made, threads=3, server="daphne") == (3, "option", {asked: "3"})
+    wrapped = replace(OURS_ASGI, wrappers=("channels.routing.ProtocolTypeRouter",))
+    assert asgi_threads(project(asgi=wrapped)) == (8, "default", {planned: "8"})
+    stated = project(asgi=OURS_ASGI, conf={"asgi_threads": 5}, environment={planned: "6"})
+    assert asgi_threads(stated) == (5, "setting", {})
+    assert asgi_threads(stated, threads=3) == (3, "option", {asked: "3"})
+    found = project(asgi=OURS_ASGI, environment={planned: "6"})
+    assert asgi_threads(found) == (6, "environment", {planned: "6"})
+    with pytest.raises(PlanError, match=r"\$DEPLOYTOOL_ASGI_THREADS has to be"):
+        asgi_threads(project(asgi=OURS_ASGI, environment={planned: "many"}))
+
+
+def test_the_handlers_threads_stay_within_the_connections_of_a_shared_database():
+    postgres = Services(databases=(Database("default", "django.db.backends.postgresql"),))
+    for workers, threads in ((10, 8), (20, 4), (60, 1), (200, 1)):
+        made = project(asgi=OURS_ASGI, services=postgres)
+        source = "default" if threads == 8 else "detected"
+        assert asgi_threads(made, workers=workers)[:2] == (threads, source)
+    sqlite = Services(databases=(Database("default", "django.db.backends.sqlite3"),))
+    assert asgi_threads(project(asgi=OURS_ASGI, services=sqlite), workers=60)[0] == 8
+
+
+@pytest.mark.parametrize(
+    ("asgi", "conf", "reason"),
+    [
+        (ASGI, {}, "Django's handler starts a thread"),
+        (replace(ASGI, handler=None), {}, "cannot be looked into"),
+        (replace(ASGI, handler="site1.asgi.Own"), {}, "site1.asgi.Own is not the handler"),
+        (OURS_ASGI, {"asgi_handler_off": ("leased-threads",)}, "leased threads off"),
+    ],
+)
+def test_without_a_pool_there_is_no_size(asgi, conf, reason):
+    made = project(asgi=asgi, conf={**conf, "asgi_threads": 4})
+    plan = make_plan(made, Options(interface="asgi"))
+    assert plan.asgi_threads is None
+    assert reason in plan.decision("asgi_threads").reason
+    assert '["ASGI_THREADS"] has no effect' in plan.decision("asgi_threads").reason
+    assert not any("THREADS" in name for name in plan.env)
+    with pytest.raises(PlanError, match="--threads 4: Uvicorn"):
+        make_plan(made, Options(interface="asgi", threads=4))
+
+
+def test_wsgi_has_only_the_threads_of_its_server():
+    plan = make_plan(project(asgi=OURS_ASGI), Options(threads=3))
+    assert (plan.threads, plan.asgi_threads) == (3, None)
 
 
 @pytest.mark.parametrize(

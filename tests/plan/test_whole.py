@@ -11,7 +11,7 @@ import pytest
 
 from deploytool.plan import Options, make_plan
 from deploytool.reports.json import document
-from tests.plan.build import CHANNELS, CLOCK, project
+from tests.plan.build import CHANNELS, CLOCK, OURS_ASGI, project
 from tests.support import ROOT
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -22,6 +22,7 @@ PLANS = {
     "wsgi_development": (project(debug=True), Options()),
     "asgi_uvicorn": (project(asgi=CHANNELS, views=(CLOCK,)), Options()),
     "asgi_gunicorn": (project(asgi=CHANNELS), Options(server="gunicorn", workers=3)),
+    "asgi_deploytool": (project(asgi=OURS_ASGI), Options(interface="asgi", threads=4)),
     "asgi_daphne_development": (
         project(asgi=CHANNELS, debug=True),
         Options(server="daphne", bind="[::1]:9000"),
