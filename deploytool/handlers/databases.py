@@ -7,6 +7,7 @@ nobody uses at the moment.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -73,11 +74,14 @@ class Watch:
         return bool(self._cursors)
 
 
-def watch(connection: BaseDatabaseWrapper) -> None:
-    """Watch ``connection`` from now on."""
-    if _watch_of(connection) is None:
-        # First in the list, so that wrappers which are taken off again stay the last.
-        connection.execute_wrappers.insert(0, Watch())
+def watch() -> None:
+    """In the thread, before its first request: watch what its connections will be used for.
+
+    None is opened. One whose backend cannot be loaded is left for whoever uses it.
+    """
+    for alias in connections:
+        with suppress(Exception):
+            connections[alias].execute_wrappers.append(Watch())
 
 
 def begin() -> None:
@@ -91,6 +95,7 @@ def begin() -> None:
         if connection.in_atomic_block:
             connection.close()
             del connections[connection.alias]
+            connections[connection.alias].execute_wrappers.append(Watch())
         elif seen := _watch_of(connection):
             seen.changed = False
 

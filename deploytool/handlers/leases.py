@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 from django.db import close_old_connections
-from django.db.backends.signals import connection_created
 from django.utils.deprecation import MiddlewareMixin
 
 from deploytool.handlers import databases
@@ -73,6 +72,7 @@ class _Worker(Thread):
         self.start()
 
     def run(self) -> None:
+        databases.watch()
         while (work := self.queue.get()) is not None:
             work()
             del work  # or an idle thread would keep the last request alive
@@ -95,7 +95,6 @@ class ThreadPool:
         self._held: dict[Lease, None] = {}
         self._waiting: deque[Lease] = deque()
         weakref.finalize(self, _end, self._workers)
-        connection_created.connect(_watch, dispatch_uid=f"{__name__}.watch")
 
     @property
     def threads(self) -> int:
@@ -424,12 +423,6 @@ def _by_middleware(work: Any) -> bool:
         return by_middleware
     owner = type(getattr(function, "__self__", None))
     return issubclass(owner, MiddlewareMixin) and not owner.__module__.startswith("django.")
-
-
-def _watch(connection: BaseDatabaseWrapper, **_: object) -> None:
-    """A connection was opened: see what requests do with it, if it is of a pool's thread."""
-    if isinstance(current_thread(), _Worker):
-        databases.watch(connection)
 
 
 def _tidy() -> None:

@@ -336,8 +336,6 @@ def sentry_transaction(transaction: dict[str, Any]) -> dict[str, Any]:
                 span.get("tags", {}).get("django.function_name"),
             )
             for span in spans
-            # The handler listens to connections that are opened.
-            if not span["description"].startswith("deploytool.")
         ],
     }
 
