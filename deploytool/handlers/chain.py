@@ -27,9 +27,10 @@ from django.core.handlers.base import BaseHandler
 from django.utils.deprecation import MiddlewareMixin
 
 from deploytool.handlers.inline import Rule, rules_for
+from deploytool.handlers.leases import Lease
 from deploytool.handlers.options import Options
 from deploytool.handlers.source import is_original
-from deploytool.handlers.travel import IN_THREAD, ON_LOOP, Journey
+from deploytool.handlers.travel import IN_THREAD, ON_LOOP, Journey, executor_of_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,7 +99,10 @@ class Run:
 
     async def respond(self, request: HttpRequest) -> Any:
         """The response of this run to ``request``."""
-        journey: Journey[Any] = Journey(staying=self._coalescing)
+        executor = executor_of_request()
+        journey: Journey[Any] = Journey(
+            staying=self._coalescing, lease=executor if isinstance(executor, Lease) else None
+        )
         return await journey.run(self._layer(journey, request, 0))
 
     async def _layer(self, journey: Journey[Any], request: HttpRequest, depth: int) -> Any:
