@@ -106,7 +106,7 @@ def serve(cluster, project):
     numbers = itertools.count(1)
 
     @contextlib.contextmanager
-    def serve(threads, **database):
+    def serve(threads, *, gc="on", **database):
         name = f"copy{next(numbers)}"
         with cluster.connect() as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE original OWNER site")
@@ -116,6 +116,7 @@ def serve(cluster, project):
             "DATABASE_USER": "site",
             "DATABASE": json.dumps(database),
             "CONF": json.dumps({"ASGI_THREADS": threads}),
+            "GC": gc,
         }
         options = ("--server", "uvicorn", "--workers", "1")
         with serving(project, *options, log=project / f"{name}.log", **env) as served:
@@ -141,6 +142,13 @@ def ageless(serve):
 def single(serve):
     """One thread, and connections that are checked before a request uses them."""
     with serve(1, CONN_HEALTH_CHECKS=True) as site:
+        yield site
+
+
+@pytest.fixture
+def uncollected(serve):
+    """One thread, and nothing that is left behind is cleaned up by chance."""
+    with serve(1, gc="off") as site:
         yield site
 
 
@@ -286,7 +294,27 @@ def test_streamed_rows_come_all_whoever_else_needs_a_thread(request, name, threa
     assert site.backends() <= threads
 
 
-def test_a_stream_whose_client_leaves_keeps_no_cursor_open(single):
+def test_a_stream_whose_client_leaves_keeps_no_cursor_open(uncollected):
     for after in (0.1, 0.3, 0.5):
-        single.leave("GET", "/stream/?from=1&count=150&chunk=30&wait=0.25", after)
-    until(lambda: single.get("/cursors/") == (200, "0"))
+        uncollected.leave("GET", "/stream/?from=1&count=150&chunk=30&wait=0.25", after)
+    until(lambda: uncollected.get("/cursors/") == (200, "0"))
+
+
+def test_a_stream_whose_client_leaves_before_its_first_row_keeps_no_cursor_open(uncollected):
+    """The thread opens the cursor for nobody: there is no one left to close it."""
+    for _ in range(3):
+        uncollected.leave("GET", "/stream/?from=1&count=10&chunk=5&wait=0&late=0.3", after=0.15)
+    uncollected.until_at_rest()
+    assert uncollected.get("/cursors/") == (200, "0")
+
+
+def test_a_cursor_left_behind_cannot_stop_the_next_request(uncollected):
+    """An abandoned iterator closes its cursor when it is collected, whoever is at work then.
+
+    psycopg takes the connection's lock for that. A request on the same connection may hold
+    it, in the same thread, and would wait for itself.
+    """
+    for _ in range(3):
+        uncollected.leave("GET", "/stream/?from=1&count=10&chunk=5&wait=0&late=0.3", after=0.15)
+    uncollected.until_at_rest()
+    assert uncollected.get("/collect/") == (200, "collected")

@@ -1,6 +1,7 @@
 """The handler that ``HANDLER`` names, and beside it what it does to the process."""
 
 import asyncio
+import gc
 import json
 import os
 import threading
@@ -14,6 +15,9 @@ else:
     from deploytool.asgi import get_asgi_application
 
 handler = get_asgi_application()
+
+if os.environ.get("GC") == "off":
+    gc.disable()  # what is left behind stays, until /collect/ is asked for
 
 
 async def application(scope, receive, send):

@@ -1,7 +1,9 @@
 """Views that read, write and stream, each in both forms; ``pause`` is time in the database."""
 
 import asyncio
+import gc
 
+import psycopg
 from accounts.models import Entry, Item
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
@@ -65,12 +67,20 @@ async def write_async(request):
 
 
 async def stream(request):
-    """Rows from a server-side cursor, ``chunk`` at a time, with ``wait`` seconds between."""
+    """Rows from a server-side cursor, ``chunk`` at a time, with ``wait`` seconds between.
+
+    ``late``: seconds until PostgreSQL has the first of them.
+    """
     chunk, wait = int(request.GET["chunk"]), float(request.GET["wait"])
+    rows = items(request)
+    if "late" in request.GET:
+        rows = rows.extra(
+            where=["(SELECT pg_sleep(%s)::text) = ''"], params=[float(request.GET["late"])]
+        )
 
     async def chunks():
         lines = []
-        async for item in items(request).aiterator(chunk_size=chunk):
+        async for item in rows.aiterator(chunk_size=chunk):
             lines.append(line(item))
             if len(lines) == chunk:
                 yield "".join(lines)
@@ -95,6 +105,24 @@ def cursors(request):
     return HttpResponse(str(scalar("SELECT count(*) FROM pg_cursors")))
 
 
+class Collecting:
+    """A parameter for whose sake garbage is collected while the connection is at work."""
+
+
+class CollectingDumper(psycopg.adapt.Dumper):
+    def dump(self, obj):
+        gc.collect()
+        return b"collected"
+
+
+psycopg.adapters.register_dumper(Collecting, CollectingDumper)
+
+
+def collect(request):
+    """As may happen at any time, here for certain: inside of a query."""
+    return HttpResponse(scalar("SELECT %s::text", Collecting()))
+
+
 urlpatterns = [
     path("", lambda request: HttpResponse("here")),
     path("read/", read),
@@ -106,4 +134,5 @@ urlpatterns = [
     path("backend/", backend),
     path("backend-async/", backend_async),
     path("cursors/", cursors),
+    path("collect/", collect),
 ]
