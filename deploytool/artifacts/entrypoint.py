@@ -215,14 +215,13 @@ def settings_are_classes(project: Project, interface: Interface, target: Target)
     return any(
         name.partition(".")[0] == "configurations"
         for file in _loaders(project, interface, target)
-        for node in ast.walk(_tree(file))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [alias.name for alias in node.names]
-        )
+        for name in _imported(file)
     )
+
+
+def imports(project: Project, target: Target, *modules: str) -> bool:
+    """Whether the present file of an entry point imports one of ``modules``."""
+    return not _imported(Path(project.base_dir) / target.path).isdisjoint(modules)
 
 
 def configuration(project: Project, interface: Interface, target: Target) -> str | None:
@@ -257,6 +256,17 @@ def _tree(path: Path) -> ast.Module:
         return ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError):
         return ast.Module(body=[], type_ignores=[])
+
+
+def _imported(path: Path) -> set[str]:
+    """The names of the modules that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
 
 
 def _named(path: Path, variable: str) -> str | None:

@@ -186,25 +186,31 @@ def test_without_another_name_it_is_the_loaded_settings(tmp_path):
     assert application(project, "config.asgi") == "ASGIHandler config.settings.production"
 
 
+def into_classes(project: Path, *lines: str) -> None:
+    """Turn the settings of ``files_plain`` into a class of django-configurations."""
+    settings = project / "site1/settings.py"
+    head, name, rest = settings.read_text().partition("SECRET_KEY")
+    imports, base = head.split("\n\n", 1)
+    body = "".join(f"    {line}\n" for line in [*(name + rest).splitlines(), *lines])
+    loaded = "from configurations import Configuration\n"
+    settings.write_text(f"{imports}\n\n{loaded}\n{base}\n\nclass Site(Configuration):\n{body}")
+    edit(project / "manage.py", "django.core.management", "configurations.management")
+    line = 'os.environ.setdefault("DJANGO_CONFIGURATION", "Site")\n'
+    edit(project / "manage.py", "    from conf", f"    {line}    from conf")
+
+
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
 def test_settings_that_are_classes_are_loaded_by_what_knows_them(tmp_path, interface):
     project = copy_project("files_plain", tmp_path)
-    # As much of django-configurations as manage.py needs
-    (project / "configurations").mkdir()
-    (project / "configurations/management.py").write_text(
-        "from django.core.management import execute_from_command_line as execute\n"
-    )
-    edit(project / "manage.py", "from django.core.management", "from configurations.management")
-    edit(project / "manage.py", "import execute_from_command_line", "import execute")
-    edit(project / "manage.py", "execute_from_command_line(sys", "execute(sys")
-    name = 'os.environ.setdefault("DJANGO_CONFIGURATION", "Production")\n'
-    edit(project / "manage.py", "    from conf", f"    {name}    from conf")
+    into_classes(project)
     generate(project, interface)
     written = (project / f"site1/{interface}.py").read_text()
     loaded = f"from configurations.{interface} import get_{interface}_application  # noqa: E402\n"
+    name = 'os.environ.setdefault("DJANGO_CONFIGURATION", "Site")\n'
     assert written.index(name) < written.index(loaded)
     assert "django.core" not in written
-    compile(written, interface, "exec")
+    handler = f"{interface.upper()}Handler"
+    assert application(project, f"site1.{interface}") == f"{handler} site1.settings"
 
 
 def test_settings_beside_manage_py(tmp_path):

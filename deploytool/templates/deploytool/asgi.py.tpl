@@ -6,11 +6,13 @@ https://docs.djangoproject.com/en/stable/howto/deployment/asgi/
 import os{% if import_paths %}
 import sys
 from pathlib import Path{% endif %}
-{% if routing or not configurations %}
+{% if routing or not configurations or handler == "deploytool" %}
 {% endif %}{% if routing and authentication %}from channels.auth import AuthMiddlewareStack
 {% endif %}{% if routing %}from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-{% endif %}{% if not configurations %}from django.core.asgi import get_asgi_application
+{% endif %}{% if handler == "deploytool" %}{% if configurations %}from configurations import importer
+{% endif %}from deploytool.asgi import get_asgi_application
+{% elif not configurations %}from django.core.asgi import get_asgi_application
 {% endif %}{% if import_paths %}
 # Modules are imported from here too, as manage.py has it.
 BASE_DIR = Path(__file__).resolve(){{ up }}
@@ -18,7 +20,10 @@ BASE_DIR = Path(__file__).resolve(){{ up }}
 {% endfor %}{% endif %}
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{{ settings_module }}")
 {% if configuration %}os.environ.setdefault("DJANGO_CONFIGURATION", "{{ configuration }}")
-{% endif %}{% if configurations %}
+{% endif %}{% if configurations and handler == "deploytool" %}
+# Below the names: the settings are classes, which this makes loadable.
+importer.install()
+{% elif configurations %}
 # Below the names: the settings are classes, which this import makes loadable.
 from configurations.asgi import get_asgi_application  # noqa: E402
 {% endif %}
