@@ -27,10 +27,9 @@ from django.core.handlers.base import BaseHandler
 from django.utils.deprecation import MiddlewareMixin
 
 from deploytool.handlers.inline import Rule, rules_for
-from deploytool.handlers.leases import Lease
 from deploytool.handlers.options import Options
 from deploytool.handlers.source import is_original
-from deploytool.handlers.travel import IN_THREAD, ON_LOOP, Journey, executor_of_request
+from deploytool.handlers.travel import IN_THREAD, ON_LOOP, Journey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -99,10 +98,7 @@ class Run:
 
     async def respond(self, request: HttpRequest) -> Any:
         """The response of this run to ``request``."""
-        executor = executor_of_request()
-        journey: Journey[Any] = Journey(
-            staying=self._coalescing, lease=executor if isinstance(executor, Lease) else None
-        )
+        journey: Journey[Any] = Journey(staying=self._coalescing)
         return await journey.run(self._layer(journey, request, 0))
 
     async def _layer(self, journey: Journey[Any], request: HttpRequest, depth: int) -> Any:

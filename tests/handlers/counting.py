@@ -7,11 +7,8 @@ from typing import Any
 
 from asgiref.sync import SyncToAsync
 
-from deploytool.handlers.travel import Journey
-
 _visits: ContextVar[list[object]] = ContextVar("visits")
 _call = SyncToAsync.__call__
-_visit_leased = Journey._visit_leased
 
 
 async def _counting_call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -19,15 +16,9 @@ async def _counting_call(self: Any, *args: Any, **kwargs: Any) -> Any:
     return await _call(self, *args, **kwargs)
 
 
-def _counting_visit(self: Any, lease: Any) -> Any:
-    _visits.get([]).append(self)
-    return _visit_leased(self, lease)
-
-
 def counted(application: Any) -> Any:
     """``application``, whose responses say in ``X-Visits`` how many there were before them."""
     SyncToAsync.__call__ = _counting_call
-    Journey._visit_leased = _counting_visit
 
     async def counting(scope: Any, receive: Any, send: Any) -> None:
         visits: list[object] = []
