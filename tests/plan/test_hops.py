@@ -1,8 +1,7 @@
 """The hops that are counted from facts are those that the handlers make.
 
 Django's own handlers and deploytool's are driven with every call of asgiref's two bridges
-counted, and every visit of a coroutine to its thread.
-``DEPLOYTOOL_EXAMPLES=5000 pytest tests/plan/test_hops.py`` looks for longer.
+counted. ``DEPLOYTOOL_EXAMPLES=5000 pytest tests/plan/test_hops.py`` looks for longer.
 """
 
 from __future__ import annotations
@@ -41,7 +40,6 @@ from hypothesis import strategies as st
 
 from deploytool.handlers.asgi import ASGIHandler
 from deploytool.handlers.options import Options
-from deploytool.handlers.travel import Journey
 from deploytool.plan import Options as PlanOptions
 from deploytool.plan import make_plan
 from deploytool.plan.hops import count_hops
@@ -83,28 +81,21 @@ APPS = (
 def hops_counted():
     """A list that grows by one with each hop of any thread."""
     made: list[object] = []
-    out, back, visit = SyncToAsync.__call__, AsyncToSync.__call__, Journey._visit
+    out, back = SyncToAsync.__call__, AsyncToSync.__call__
 
     async def counted_out(self, *args, **kwargs):
-        if self.func is not Journey.proceed:  # which is part of a visit
-            made.append(self.func)
+        made.append(self.func)
         return await out(self, *args, **kwargs)
-
-    def counted_visit(self):
-        made.append(self)
-        return visit(self)
 
     def counted_back(self, *args, **kwargs):
         made.append(self.awaitable)
         return back(self, *args, **kwargs)
 
     SyncToAsync.__call__, AsyncToSync.__call__ = counted_out, counted_back
-    Journey._visit = counted_visit
     try:
         yield made
     finally:
         SyncToAsync.__call__, AsyncToSync.__call__ = out, back
-        Journey._visit = visit
 
 
 def in_a_thread(function):
