@@ -89,6 +89,7 @@ def _measure(handler: str, cluster: Cluster, folder: Path, options: argparse.Nam
         **cluster.create_database(handler),
         HANDLER=handler,
         CONF=json.dumps({"ASGI_THREADS": options.threads}),
+        PYTHONDONTWRITEBYTECODE="1",  # the project is served where it is
     )
     run([sys.executable, "manage.py", "migrate", "--run-syncdb", "-v0"], PROJECT, env)
     with cluster.connect(handler) as connection:
