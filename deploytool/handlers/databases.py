@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from django.db import connections
+from django.db import close_old_connections, connections
 from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
@@ -72,6 +72,41 @@ class Watch:
     def has_cursor(self) -> bool:
         """Whether somebody may still read the rows of a statement."""
         return bool(self._cursors)
+
+    def take_cursors(self) -> list[Any]:
+        """The driver's cursors that are still held, which their holders can no longer close."""
+        taken = []
+        for wrapper in list(self._cursors):
+            taken.append(wrapper.cursor)
+            wrapper.cursor = _CLOSED
+        return taken
+
+
+class _ClosedCursor:
+    """What stands in for a cursor that was taken from its holder."""
+
+    def close(self) -> None:
+        """Do nothing: it is closed."""
+
+
+_CLOSED = _ClosedCursor()
+
+
+def tidy() -> None:
+    """In the thread: a request is over; close what is not to be kept for another one.
+
+    A generator that reads rows (``aiterator()`` of a stream whose client left) may be held
+    by a cycle for as long as nothing collects it, with its cursor. Closing that cursor takes
+    the lock of psycopg's connection: a collection inside of the next request's query would
+    wait for that very query. So it is closed here, and its holder is left with nothing to
+    close.
+    """
+    for connection in connections.all(initialized_only=True):
+        seen = _watch_of(connection)
+        for cursor in seen.take_cursors() if seen else ():
+            with suppress(Exception):  # of a connection that broke, say
+                cursor.close()
+    close_old_connections()
 
 
 def watch() -> None:

@@ -32,7 +32,6 @@ from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import AsyncToSync, SyncToAsync
-from django.db import close_old_connections
 from django.utils.deprecation import MiddlewareMixin
 
 from deploytool.handlers import databases
@@ -428,7 +427,7 @@ def _by_middleware(work: Any) -> bool:
 def _tidy() -> None:
     """In a thread: close the connections that are not to be kept for another request."""
     try:
-        close_old_connections()
+        databases.tidy()
     except Exception:
         logger.exception("The database connections of a request could not be tidied")
 
