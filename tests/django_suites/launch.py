@@ -65,10 +65,14 @@ def use_ours(answered, *, broken: bool) -> None:
     django.core.handlers.asgi.ASGIHandler = ASGIHandler
     django.core.asgi.ASGIHandler = ASGIHandler
 
-    import ours
+    class AsyncClientHandler(chain.ChainMixin, django.test.client.AsyncClientHandler):
+        pass
 
-    django.test.client.AsyncClientHandler = ours.AsyncClientHandler
-    django.test.client.ClientHandler = ours.ClientHandler
+    class ClientHandler(chain.ChainMixin, django.test.client.ClientHandler):
+        pass
+
+    django.test.client.AsyncClientHandler = AsyncClientHandler
+    django.test.client.ClientHandler = ClientHandler
     respond = chain.Run.respond
 
     async def counting(self, request):
@@ -87,10 +91,17 @@ def use_ours(answered, *, broken: bool) -> None:
 
 def carry() -> None:
     """Send what ``Client`` sends through the asynchronous chain of its handler."""
-    import carried
     import django.test.client
+    from asgiref.sync import async_to_sync
 
-    django.test.client.ClientHandler = carried.Carried
+    class Carried(django.test.client.ClientHandler):
+        def load_middleware(self, is_async=True):
+            super().load_middleware(is_async=True)
+
+        def get_response(self, request):
+            return async_to_sync(self.get_response_async)(request)
+
+    django.test.client.ClientHandler = Carried
 
 
 def record_outcomes() -> list[tuple[str, str, str]]:
