@@ -20,6 +20,7 @@ import multiprocessing
 import os
 import runpy
 import sys
+import traceback
 import unittest
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def main() -> None:
         use_ours(answered, broken=side == "broken")
     if mode == "carried":
         carry()
+    send_as_text()
     outcomes = record_outcomes()
     sys.argv = ["runtests.py", "--noinput", "--verbosity", "0", *suites]
     # Its exit status tells whether a test failed, which the record says better.
@@ -102,6 +104,35 @@ def carry() -> None:
             return async_to_sync(self.get_response_async)(request)
 
     django.test.client.ClientHandler = Carried
+
+
+def send_as_text() -> None:
+    """Let worker processes send of a failure its text alone.
+
+    They pickle the exception, and of a subtest the whole test with its client and that
+    client's handler, which not every one survives: then the whole run ends.
+    """
+    from django.test.runner import RemoteTestResult
+
+    def plain(error):
+        kind = AssertionError if issubclass(error[0], AssertionError) else RuntimeError
+        return kind, kind("".join(traceback.format_exception(*error))), None
+
+    def sending(original):
+        def add(self, test, error):
+            return original(self, test, plain(error))
+
+        return add
+
+    for name in ("addError", "addFailure"):
+        setattr(RemoteTestResult, name, sending(getattr(RemoteTestResult, name)))
+    add_subtest = RemoteTestResult.addSubTest
+
+    def add_plain_subtest(self, test, subtest, error):
+        light = unittest.case._SubTest(unittest.FunctionTestCase(print), str(subtest), {})
+        return add_subtest(self, test, light, error and plain(error))
+
+    RemoteTestResult.addSubTest = add_plain_subtest
 
 
 def record_outcomes() -> list[tuple[str, str, str]]:
