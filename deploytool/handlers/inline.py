@@ -9,15 +9,16 @@ unfulfilled condition means a thread, as with Django's handler.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import django
 from django.conf import settings
 from django.http import HttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.urls.converters import REGISTERED_CONVERTERS
 
-from deploytool.handlers.source import is_original, is_read_version
+from deploytool.handlers.source import READ_VERSIONS, is_original, is_read_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,8 @@ class Rule:
     """In words, for people: "always", or what has to be so of a request."""
     holds: Callable[..., bool]
     """Called with the middleware and the hook's arguments, just before it would run."""
+    since: tuple[int, int] = READ_VERSIONS[0]
+    """The first release of Django whose hook it is true of."""
     function: object = None
     """The very function that was read; a hook that is another one has no rule."""
 
@@ -51,19 +54,14 @@ class Rule:
             return False
 
 
-def rule_for(cls: type, hook: str) -> Rule | None:
-    """The rule for ``hook`` of instances of exactly ``cls``; None: it needs a thread."""
-    return rules_for(cls).get(hook)
-
-
 def rules_for(cls: type) -> dict[str, Rule]:
     """The rules for instances of exactly ``cls``, by the name of the hook."""
     if not is_read_version():
         return {}
     return {
-        rule.hook: Rule(rule.hook, rule.condition, rule.holds, cls.__dict__[rule.hook])
+        rule.hook: replace(rule, function=cls.__dict__[rule.hook])
         for rule in _RULES.get(f"{cls.__module__}.{cls.__qualname__}", ())
-        if is_original(cls.__dict__.get(rule.hook))
+        if django.VERSION[:2] >= rule.since and is_original(cls.__dict__.get(rule.hook))
     }
 
 
@@ -203,7 +201,8 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         Rule("process_request", "always", _always),
     ),
     "django.contrib.auth.middleware.LoginRequiredMiddleware": (
-        Rule("process_view", "a view that needs no login", _view_is_public),
+        # Django 5.2 asks who the user is before it looks at the view.
+        Rule("process_view", "a view that needs no login", _view_is_public, since=(6, 0)),
     ),
     "django.contrib.messages.middleware.MessageMiddleware": (
         Rule("process_request", "messages in Django's storages", _messages_open),

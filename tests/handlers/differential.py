@@ -72,6 +72,8 @@ class Scenario:
     token: bool = False
     receivers: bool = False
     atomic: bool = False
+    public: bool = False
+    """The view is marked as one that needs no login."""
     leaves: bool = False
     """The client leaves as soon as the project says that it waits."""
 
@@ -338,7 +340,9 @@ def observe(scenario: Scenario, make_handler: Any) -> dict[str, Any]:
         else:
             setattr(module, f"m{number}", factory_of(middleware, f"m{number}"))
             entries.append(f"{MODULE}.m{number}")
-    module.urlpatterns = [path("page/", view_of(scenario.view, scenario.does))]  # type: ignore[attr-defined]
+    view = view_of(scenario.view, scenario.does)
+    view.login_required = not scenario.public  # what login_not_required() does
+    module.urlpatterns = [path("page/", view)]  # type: ignore[attr-defined]
     sys.modules[MODULE] = module
     database = connections.settings["default"]
     try:

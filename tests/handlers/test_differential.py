@@ -30,6 +30,7 @@ DJANGOS = (
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -85,6 +86,7 @@ scenarios = st.builds(
     token=st.booleans(),
     receivers=st.booleans(),
     atomic=st.booleans(),
+    public=st.booleans(),
     leaves=st.booleans(),
 )
 options = st.builds(
