@@ -21,6 +21,7 @@ import django
 import pytest
 from asgiref.sync import AsyncToSync, SyncToAsync, iscoroutinefunction, markcoroutinefunction
 from django.conf import settings as django_settings
+from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler as DjangoHandler
@@ -224,11 +225,14 @@ def a_project(middleware: tuple[Any, ...], **changes: Any):
         "SESSION_ENGINE": "django.contrib.sessions.backends.db",
         "SECURE_SSL_REDIRECT": False,
     }
+    registered = dict(admin.site._registry)
     try:
         with override_settings(**{**stated, **changes}):
             clear_url_caches()
             yield
     finally:
+        # The apps that were added here have registered their models with the admin.
+        admin.site._registry = registered
         sys.modules.pop(MODULE, None)
         clear_url_caches()
         set_urlconf(None)
