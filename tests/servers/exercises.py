@@ -197,7 +197,7 @@ def certificate(directory: Path) -> dict[str, str]:
     return {"CERTFILE": str(cert), "KEYFILE": str(key)}
 
 
-def wait_for(condition: Any, timeout: float = 20) -> float:
+def wait_for(condition: Any, timeout: float = 60) -> float:
     """Seconds until ``condition()`` was true; whatever the network raises meanwhile is ignored."""
     started = time.monotonic()
     while time.monotonic() < started + timeout:
