@@ -128,7 +128,8 @@ def test_without_static_url_there_are_no_static_files(project):
     with (project / "mysite/settings.py").open("a") as file:
         file.write("\nSTATIC_URL = None\n")
     # The admin's pages need a STATIC_URL, everything else does not.
-    with developing(project, "--server", "gunicorn", "--interface", "wsgi", "--no-reload") as served:
+    how = ("--server", "gunicorn", "--interface", "wsgi", "--no-reload")
+    with developing(project, *how) as served:
         assert served.get("/") == (200, "hello")
         assert served.get("/static/admin/css/base.css")[0] == 404
 
