@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,23 @@ if TYPE_CHECKING:
 _LOOKUPS = frozenset({"index", "remove", "count"})
 
 
+def setting_location(name: str, base_dir: str) -> Location | None:
+    """The line that assigns the setting ``name`` last; None where none can be found."""
+    return _source(base_dir).assignment_of(name)
+
+
+@cache
+def _source(base_dir: str) -> SettingsSource:
+    return SettingsSource(base_dir)
+
+
 class SettingsSource:
     """The strings written in the settings' sources, and the line of each."""
 
     def __init__(self, base_dir: str) -> None:
         self._base_dir = base_dir
         self._lines: dict[str, tuple[Path, int]] = {}
+        self._assigned: dict[str, tuple[Path, int]] = {}
         self._read: set[Path] = set()
         self._siblings: dict[str, tuple[Path, int]] | None = None
         self._main = _settings_file()
@@ -46,6 +58,11 @@ class SettingsSource:
         if found is None:
             return None
         return locate(str(found[0]), found[1], self._base_dir)
+
+    def assignment_of(self, name: str) -> Location | None:
+        """The line that assigns the setting ``name``, or adds to it, last."""
+        found = self._assigned.get(name)
+        return locate(str(found[0]), found[1], self._base_dir) if found else None
 
     def _sibling_lines(self) -> dict[str, tuple[Path, int]]:
         """What the other files of a settings package name: some are loaded by means that
@@ -71,6 +88,8 @@ class SettingsSource:
             if isinstance(node, ast.ImportFrom | ast.Import):
                 for module in _imported(node, package):
                     self._module(module)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self._assigned[node.id] = (path, node.lineno)
             elif isinstance(node, ast.Constant | ast.JoinedStr | ast.Call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     self._lines[node.value] = (path, node.lineno)

@@ -1,0 +1,136 @@
+"""Where a project is deployed: what is stated of it, and what is inferred.
+
+``settings.DEPLOYTOOL`` and the command line state it; what they leave open is inferred from
+the plan, the settings and the machine. What cannot be inferred is None: a rule that depends
+on it stays silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from deploytool.plan import Plan
+    from deploytool.project.facts import Project
+
+T = TypeVar("T")
+
+Tls = Literal["proxy", "server", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """One thing about the deployment, where it comes from, and what it rests on.
+
+    ``source``: ``option`` (the command line), ``setting`` (settings.DEPLOYTOOL),
+    ``inferred``, or ``default`` where nothing says anything.
+    """
+
+    value: T
+    source: Literal["option", "setting", "inferred", "default"]
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The deployment that a project is judged against.
+
+    ``replicas``: copies of the whole server, on this machine or others. ``proxy``: whether
+    requests come through a reverse proxy. ``proxy_address``: the address that it connects
+    from, None where unknown. ``tls``: who ends TLS, ``none`` for a site on plain HTTP, None
+    where unknown. ``container``: whether the server runs in one. ``mount``: the path that
+    the site is mounted at. ``stop_grace``: seconds between the signal to stop and the kill.
+    """
+
+    replicas: Fact[int]
+    proxy: Fact[bool | None]
+    proxy_address: Fact[str | None]
+    tls: Fact[Tls | None]
+    container: Fact[bool]
+    mount: Fact[str]
+    stop_grace: Fact[int | None]
+
+
+def inspect_deployment(project: Project, plan: Plan, replicas: int | None = None) -> Deployment:
+    """The deployment of ``project``; ``replicas`` as the command line states it."""
+    conf = project.conf
+    proxy = _proxy(project, plan)
+    return Deployment(
+        replicas=(
+            Fact(replicas, "option", "--replicas")
+            if replicas
+            else _stated(conf.replicas, "REPLICAS") or Fact(1, "default")
+        ),
+        proxy=proxy,
+        proxy_address=_proxy_address(project, plan, proxy),
+        tls=_stated(conf.tls, "TLS") or _tls(plan),
+        container=_stated(conf.container, "CONTAINER")
+        or Fact(bool(project.machine.container), "inferred", project.machine.container or ""),
+        mount=_stated(conf.mount, "MOUNT") or _mount(),
+        stop_grace=_stated(conf.stop_grace, "STOP_GRACE") or _stop_grace(project),
+    )
+
+
+def _stated(value: T | None, key: str) -> Fact[T] | None:
+    return None if value is None else Fact(value, "setting", f'settings.DEPLOYTOOL["{key}"]')
+
+
+def _proxy(project: Project, plan: Plan) -> Fact[bool | None]:
+    stated = project.conf.proxy
+    if stated is not None:
+        return Fact(bool(stated), "setting", 'settings.DEPLOYTOOL["PROXY"]')
+    if plan.bind.startswith("unix:"):
+        return Fact(True, "inferred", f"only a proxy can reach {plan.bind}")
+    if plan.address.is_loopback:
+        return Fact(True, "inferred", f"only this machine can reach {plan.bind}")
+    if isinstance(getattr(settings, "SECURE_PROXY_SSL_HEADER", None), (tuple, list)):
+        return Fact(True, "inferred", "settings.SECURE_PROXY_SSL_HEADER")
+    return Fact(None, "default")
+
+
+def _proxy_address(project: Project, plan: Plan, proxy: Fact[bool | None]) -> Fact[str | None]:
+    stated = project.conf.proxy
+    if stated:
+        return Fact(stated, "setting", 'settings.DEPLOYTOOL["PROXY"]')
+    if proxy.value and not plan.bind.startswith("unix:") and plan.address.is_loopback:
+        return Fact("127.0.0.1", "inferred", plan.bind)
+    return Fact(None, "default")
+
+
+# Settings that make no sense on a site without TLS.
+_TLS_SETTINGS = (
+    "SECURE_PROXY_SSL_HEADER",
+    "SECURE_SSL_REDIRECT",
+    "SECURE_HSTS_SECONDS",
+    "SESSION_COOKIE_SECURE",
+    "CSRF_COOKIE_SECURE",
+)
+
+
+def _tls(plan: Plan) -> Fact[Tls | None]:
+    if plan.certfile:
+        return Fact("server", "inferred", plan.certfile)
+    for name in _TLS_SETTINGS:
+        if getattr(settings, name, None):
+            return Fact("proxy", "inferred", f"settings.{name}")
+    return Fact(None, "default")
+
+
+def _mount() -> Fact[str]:
+    name = getattr(settings, "FORCE_SCRIPT_NAME", None)
+    if isinstance(name, str) and name.strip("/"):
+        return Fact("/" + name.strip("/"), "inferred", "settings.FORCE_SCRIPT_NAME")
+    return Fact("/", "default")
+
+
+def _stop_grace(project: Project) -> Fact[int | None]:
+    container = project.machine.container
+    if container and container.startswith("kubernetes"):
+        # terminationGracePeriodSeconds (Kubernetes documentation, "Pod Lifecycle").
+        return Fact(30, "inferred", container)
+    if container:
+        return Fact(10, "inferred", container)  # docker stop --timeout
+    return Fact(None, "default")

@@ -1,0 +1,119 @@
+"""Our place in Django's registry of checks: ``manage.py check --deploy`` shows our findings.
+
+The project is inspected when the check runs, unless whoever runs it has done so already
+(``judging()``).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.core import checks
+from django.core.checks.registry import registry
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from deploytool.checks.case import Case
+from deploytool.checks.deployment import inspect_deployment
+from deploytool.checks.rule import PREFIX
+from deploytool.checks.running import messages
+from deploytool.plan import Options, PlanError, make_plan
+from deploytool.project import inspect_project
+from deploytool.project.source import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from deploytool.project import Project
+
+UNREADABLE = f"{PREFIX}E002"
+"""The id of the finding about settings that no plan can be made with (checks/judging.py)."""
+
+CHECK_CRASHED = f"{PREFIX}E004"
+"""The id of the finding about a check of Django's or of an app that raised."""
+
+_given: ContextVar[Case | None] = ContextVar("_given", default=None)
+
+
+@contextmanager
+def judging(case: Case) -> Iterator[None]:
+    """Let the check judge ``case`` instead of inspecting the project again."""
+    token = _given.set(case)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def check_deployment(
+    app_configs: object = None, databases: Sequence[str] | None = None, **_: Any
+) -> list[checks.CheckMessage]:
+    """The check that is registered: what all rules find."""
+    del app_configs
+    case = _given.get()
+    if case is None:
+        try:
+            case = make_case(inspect_project(), Options(), tuple(databases or ()))
+        except (ImproperlyConfigured, PlanError) as error:
+            return [
+                checks.Error(
+                    f"The project cannot be judged: {error}",
+                    hint="Mend it; everything else is judged once a plan can be made.",
+                    obj="settings.DEPLOYTOOL",
+                    id=UNREADABLE,
+                )
+            ]
+    return messages(case)
+
+
+def run_each(tags: Sequence[str] | None, databases: Sequence[str]) -> list[checks.CheckMessage]:
+    """What the registered checks find, deployment checks too; one that crashes is a finding.
+
+    Which of them are run is as in ``CheckRegistry.run_checks()`` (django/core/checks/
+    registry.py), which ends at the first that raises: where the URLconf cannot be imported,
+    nothing else would be known.
+    """
+    found: list[checks.CheckMessage] = []
+    for check in registry.get_checks(include_deployment_checks=True):
+        if tags is not None:
+            if set(check.tags).isdisjoint(tags):
+                continue
+        elif not databases and checks.Tags.database in check.tags:
+            continue
+        try:
+            found.extend(check(app_configs=None, databases=list(databases or connections)))
+        except (Exception, SystemExit) as error:
+            crash = _crash(check, error)
+            # Django's checks of the URLconf all import it, and fail alike.
+            if crash.msg not in {message.msg for message in found}:
+                found.append(crash)
+    return found
+
+
+def _crash(check: object, error: BaseException) -> checks.CheckMessage:
+    place = failure(error, os.getcwd()).location
+    return checks.CheckMessage(
+        checks.ERROR,
+        f"A check could not be made: {type(error).__name__}: {error}",
+        hint="Mend what raised it; manage.py check --deploy --traceback shows all of it.",
+        obj=place or f"{getattr(check, '__module__', '')}.{getattr(check, '__name__', check)}",
+        id=CHECK_CRASHED,
+    )
+
+
+def make_case(
+    project: Project,
+    options: Options,
+    databases: tuple[str, ...] = (),
+    replicas: int | None = None,
+) -> Case:
+    """``project`` judged as it is to be served in production.
+
+    Raises PlanError for options that contradict each other.
+    """
+    plan = make_plan(replace(project, debug=False), options)
+    return Case(project, plan, inspect_deployment(project, plan, replicas), databases)
