@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 
+from deploytool.project.cache_uses import CacheUse, cache_uses
+from deploytool.project.database_answers import DatabaseAnswer, ask_databases
+from deploytool.project.databases import DatabaseSettings, inspect_databases
+from deploytool.project.layer_uses import LayerUse, layer_uses
 from deploytool.project.settings_source import setting_location
+from deploytool.project.throttles import Throttle, inspect_throttles
 
 if TYPE_CHECKING:
     from deploytool.checks.deployment import Deployment
@@ -52,6 +57,31 @@ class Case:
     def processes(self) -> int:
         """The processes that answer requests: workers by replicas."""
         return self.plan.workers * self.deployment.replicas.value
+
+    @cached_property
+    def database_settings(self) -> tuple[DatabaseSettings, ...]:
+        """How the settings connect to each database."""
+        return inspect_databases()
+
+    @cached_property
+    def database_answers(self) -> tuple[DatabaseAnswer, ...]:
+        """What the databases answered that may be asked."""
+        return ask_databases(self.databases)
+
+    @cached_property
+    def cache_uses(self) -> tuple[CacheUse, ...]:
+        """What the project's code keeps in caches for all processes to see."""
+        return cache_uses(self.project.base_dir)
+
+    @cached_property
+    def layer_uses(self) -> tuple[LayerUse, ...]:
+        """Where the project's code uses a channel layer."""
+        return layer_uses(self.project.base_dir)
+
+    @cached_property
+    def throttles(self) -> tuple[Throttle, ...]:
+        """The throttles of the views, with their caches."""
+        return inspect_throttles(self.project.base_dir)
 
     def setting(self, name: str, kind: type[T], default: T) -> T:
         """The setting ``name`` if it is of ``kind``, else ``default``.

@@ -48,6 +48,15 @@ def inspect_views(base_dir: str) -> Views:
     return Views(urlconf=name, views=views, error=error)
 
 
+def walk_routes(base_dir: str) -> tuple[tuple[str, object], ...]:
+    """Every route of ``settings.ROOT_URLCONF``, and the callable that Django calls for it."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return ()
+    walk = _Walk(base_dir)
+    walk.resolver(get_resolver(), "", ())
+    return tuple((route.route, route.callback) for route in walk.routes)
+
+
 class _Route(NamedTuple):
     """One URL pattern, with the prefixes and namespaces of its includes."""
 
