@@ -8,11 +8,12 @@ on it stays silent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from django.conf import settings
 
 if TYPE_CHECKING:
+    from deploytool.conf import Conf
     from deploytool.plan import Plan
     from deploytool.project.facts import Project
 
@@ -32,6 +33,21 @@ class Fact(Generic[T]):
     value: T
     source: Literal["option", "setting", "inferred", "default"]
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What the command line states of the deployment; None where it says nothing.
+
+    Each is as the key of ``settings.DEPLOYTOOL`` of the same name, and stands above it.
+    """
+
+    replicas: int | None = None
+    proxy: str | None = None
+    tls: Tls | None = None
+    container: bool | None = None
+    mount: str | None = None
+    stop_grace: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +70,43 @@ class Deployment:
     stop_grace: Fact[int | None]
 
 
-def inspect_deployment(project: Project, plan: Plan, replicas: int | None = None) -> Deployment:
-    """The deployment of ``project``; ``replicas`` as the command line states it."""
-    conf = project.conf
-    proxy = _proxy(project, plan)
+def inspect_deployment(project: Project, plan: Plan, stated: Stated | None = None) -> Deployment:
+    """The deployment of ``project``; ``stated`` is what the command line says of it."""
+    said = _Said(stated or Stated(), project.conf)
+    proxy = _proxy(said, plan)
     return Deployment(
-        replicas=(
-            Fact(replicas, "option", "--replicas")
-            if replicas
-            else _stated(conf.replicas, "REPLICAS") or Fact(1, "default")
-        ),
+        replicas=said("replicas") or Fact(1, "default"),
         proxy=proxy,
-        proxy_address=_proxy_address(project, plan, proxy),
-        tls=_stated(conf.tls, "TLS") or _tls(plan),
-        container=_stated(conf.container, "CONTAINER")
+        proxy_address=_proxy_address(said, plan, proxy),
+        tls=said("tls") or _tls(plan),
+        container=said("container")
         or Fact(bool(project.machine.container), "inferred", project.machine.container or ""),
-        mount=_stated(conf.mount, "MOUNT") or _mount(),
-        stop_grace=_stated(conf.stop_grace, "STOP_GRACE") or _stop_grace(project),
+        mount=said("mount") or _mount(),
+        stop_grace=said("stop_grace") or _stop_grace(project),
     )
 
 
-def _stated(value: T | None, key: str) -> Fact[T] | None:
-    return None if value is None else Fact(value, "setting", f'settings.DEPLOYTOOL["{key}"]')
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is stated: by the command line, else by the settings."""
+
+    stated: Stated
+    conf: Conf
+
+    def __call__(self, name: str) -> Fact[Any] | None:
+        value = getattr(self.stated, name)
+        if value is not None:
+            return Fact(value, "option", f"--{name.replace('_', '-')}")
+        value = getattr(self.conf, name)
+        if value is not None:
+            return Fact(value, "setting", f'settings.DEPLOYTOOL["{name.upper()}"]')
+        return None
 
 
-def _proxy(project: Project, plan: Plan) -> Fact[bool | None]:
-    stated = project.conf.proxy
+def _proxy(said: _Said, plan: Plan) -> Fact[bool | None]:
+    stated = said("proxy")
     if stated is not None:
-        return Fact(bool(stated), "setting", 'settings.DEPLOYTOOL["PROXY"]')
+        return Fact(bool(stated.value), stated.source, stated.evidence)
     if plan.bind.startswith("unix:"):
         return Fact(True, "inferred", f"only a proxy can reach {plan.bind}")
     if plan.address.is_loopback:
@@ -91,10 +116,10 @@ def _proxy(project: Project, plan: Plan) -> Fact[bool | None]:
     return Fact(None, "default")
 
 
-def _proxy_address(project: Project, plan: Plan, proxy: Fact[bool | None]) -> Fact[str | None]:
-    stated = project.conf.proxy
-    if stated:
-        return Fact(stated, "setting", 'settings.DEPLOYTOOL["PROXY"]')
+def _proxy_address(said: _Said, plan: Plan, proxy: Fact[bool | None]) -> Fact[str | None]:
+    stated = said("proxy")
+    if stated is not None and stated.value:
+        return stated
     if proxy.value and not plan.bind.startswith("unix:") and plan.address.is_loopback:
         return Fact("127.0.0.1", "inferred", plan.bind)
     return Fact(None, "default")

@@ -1,21 +1,23 @@
 """Our place in Django's registry of checks: ``manage.py check --deploy`` shows our findings.
 
 The project is inspected when the check runs, unless whoever runs it has done so already
-(``judging()``).
+(``judging()``) or wants nothing of ours (``left_out()``).
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import django
 from django.core import checks
 from django.core.checks.registry import registry
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from deploytool.checks.case import Case
 from deploytool.checks.deployment import inspect_deployment
@@ -28,6 +30,7 @@ from deploytool.project.source import failure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from deploytool.checks.deployment import Stated
     from deploytool.project import Project
 
 UNREADABLE = f"{PREFIX}E002"
@@ -36,7 +39,7 @@ UNREADABLE = f"{PREFIX}E002"
 CHECK_CRASHED = f"{PREFIX}E004"
 """The id of the finding about a check of Django's or of an app that raised."""
 
-_given: ContextVar[Case | None] = ContextVar("_given", default=None)
+_given: ContextVar[Case | Literal["nothing"] | None] = ContextVar("_given", default=None)
 
 
 @contextmanager
@@ -49,15 +52,27 @@ def judging(case: Case) -> Iterator[None]:
         _given.reset(token)
 
 
+@contextmanager
+def left_out() -> Iterator[None]:
+    """Let the check find nothing, at no cost, while the others are run."""
+    token = _given.set("nothing")
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
 def check_deployment(
     app_configs: object = None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[checks.CheckMessage]:
     """The check that is registered: what all rules find."""
     del app_configs
     case = _given.get()
+    if case == "nothing":
+        return []
     if case is None:
         try:
-            case = make_case(inspect_project(), Options(), tuple(databases or ()))
+            case = make_case(inspect_project(), Options(), _asked(databases))
         except (ImproperlyConfigured, PlanError) as error:
             return [
                 checks.Error(
@@ -70,6 +85,18 @@ def check_deployment(
     return messages(case)
 
 
+def _asked(databases: Sequence[str] | None) -> tuple[str, ...]:
+    """Those of ``databases`` that a person has named, and that may be asked something.
+
+    From 6.1 on, Django hands every alias to a check where the command line names none
+    (release notes of Django 6.1, "Management Commands"), so that the command line has to
+    tell.
+    """
+    # argparse takes an option by its first letters too, and this one has no other name.
+    named = any(word.startswith("--da") for word in sys.argv[1:])
+    return tuple(databases or ()) if named else ()
+
+
 def run_each(tags: Sequence[str] | None, databases: Sequence[str]) -> list[checks.CheckMessage]:
     """What the registered checks find, deployment checks too; one that crashes is a finding.
 
@@ -78,6 +105,8 @@ def run_each(tags: Sequence[str] | None, databases: Sequence[str]) -> list[check
     nothing else would be known.
     """
     found: list[checks.CheckMessage] = []
+    # As Django hands them on where none is named: all of them from 6.1 on.
+    aliases = list(databases) or (list(connections) if django.VERSION >= (6, 1) else None)
     for check in registry.get_checks(include_deployment_checks=True):
         if tags is not None:
             if set(check.tags).isdisjoint(tags):
@@ -85,7 +114,7 @@ def run_each(tags: Sequence[str] | None, databases: Sequence[str]) -> list[check
         elif not databases and checks.Tags.database in check.tags:
             continue
         try:
-            found.extend(check(app_configs=None, databases=list(databases or connections)))
+            found.extend(map(_message, check(app_configs=None, databases=aliases)))
         except (Exception, SystemExit) as error:
             crash = _crash(check, error)
             # Django's checks of the URLconf all import it, and fail alike.
@@ -94,12 +123,22 @@ def run_each(tags: Sequence[str] | None, databases: Sequence[str]) -> list[check
     return found
 
 
+def _message(found: object) -> checks.CheckMessage:
+    """``found`` where it is what a check has to return."""
+    if isinstance(found, checks.CheckMessage):
+        return found
+    raise TypeError(f"it returned {found!r}, which is no message of Django's check framework")
+
+
 def _crash(check: object, error: BaseException) -> checks.CheckMessage:
     place = failure(error, os.getcwd()).location
+    hint = "Mend what raised it; manage.py check --deploy --traceback shows all of it."
+    if isinstance(error, DatabaseError):
+        hint = "Check that the database runs and can be reached, or leave --database off."
     return checks.CheckMessage(
         checks.ERROR,
         f"A check could not be made: {type(error).__name__}: {error}",
-        hint="Mend what raised it; manage.py check --deploy --traceback shows all of it.",
+        hint=hint,
         obj=place or f"{getattr(check, '__module__', '')}.{getattr(check, '__name__', check)}",
         id=CHECK_CRASHED,
     )
@@ -109,11 +148,12 @@ def make_case(
     project: Project,
     options: Options,
     databases: tuple[str, ...] = (),
-    replicas: int | None = None,
+    stated: Stated | None = None,
 ) -> Case:
     """``project`` judged as it is to be served in production.
 
-    Raises PlanError for options that contradict each other.
+    ``stated`` is what the command line says of the deployment. Raises PlanError for options
+    that contradict each other.
     """
     plan = make_plan(replace(project, debug=False), options)
-    return Case(project, plan, inspect_deployment(project, plan, replicas), databases)
+    return Case(project, plan, inspect_deployment(project, plan, stated), databases)

@@ -12,11 +12,14 @@ from django.core import checks
 from deploytool.checks.rule import PREFIX
 from deploytool.project.definitions import location_of
 from deploytool.project.facts import Location
+from deploytool.project.source import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from deploytool.checks.case import Case
+    from deploytool.plan import Plan
+    from deploytool.project.facts import Interface
 
 Level = Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"]
 
@@ -67,19 +70,30 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All findings of a run, sorted; ``silenced`` are those that the settings silence."""
+    """All findings of a run, sorted; ``silenced`` are those that the settings silence.
+
+    With ``what_if`` they are what would be found on that interface, and after them, with
+    the change ``gone``, what is found on the planned one only; ``instead_of`` is the plan
+    for that one.
+    """
 
     case: Case
     findings: tuple[Entry, ...]
     silenced: tuple[Entry, ...]
     fail_level: Level
-    what_if: str | None = None
+    what_if: Interface | None = None
+    instead_of: Plan | None = None
+
+    @property
+    def present(self) -> tuple[Entry, ...]:
+        """The findings without those that would be gone."""
+        return tuple(entry for entry in self.findings if entry.change != "gone")
 
     @property
     def failing(self) -> tuple[Entry, ...]:
         """The findings at or above the fail level."""
         least = int(getattr(checks, self.fail_level))
-        return tuple(entry for entry in self.findings if entry.severity >= least)
+        return tuple(entry for entry in self.present if entry.severity >= least)
 
 
 def entries(messages: Iterable[checks.CheckMessage], base_dir: str) -> tuple[Entry, ...]:
@@ -95,7 +109,7 @@ def _entry(message: checks.CheckMessage, base_dir: str) -> Entry:
     where = _where(message.obj, base_dir)
     return Entry(
         id=message.id or "",
-        level=LEVEL_NAMES.get(message.level, "ERROR"),
+        level=level_name(message.level),
         message=str(message.msg),
         hint=str(message.hint or ""),
         object=_name(message.obj),
@@ -104,12 +118,22 @@ def _entry(message: checks.CheckMessage, base_dir: str) -> Entry:
     )
 
 
+def level_name(level: int) -> Level:
+    """The name of ``level``; of one between Django's levels that of the next below."""
+    return LEVEL_NAMES[max((each for each in LEVEL_NAMES if each <= level), default=checks.DEBUG)]
+
+
 def _name(obj: object) -> str:
     if obj is None:
         return ""
     label = getattr(getattr(obj, "_meta", None), "label", None)
     # As CheckMessage.__str__() shows a model.
-    return label if isinstance(obj, type) and isinstance(label, str) else str(obj)
+    if isinstance(obj, type) and isinstance(label, str):
+        return label
+    try:
+        return str(obj)
+    except Exception:  # an app's own object, which may need what is not there
+        return object.__repr__(obj)
 
 
 def _where(obj: object, base_dir: str) -> Location | None:
@@ -120,5 +144,5 @@ def _where(obj: object, base_dir: str) -> Location | None:
     if isinstance(target, type):
         return location_of(target, base_dir)
     if isinstance(obj, Path) or (isinstance(obj, str) and os.path.isfile(obj)):
-        return Location(os.path.relpath(obj, base_dir))
+        return locate(str(obj), None, base_dir)
     return None

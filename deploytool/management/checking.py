@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core import checks
@@ -11,11 +12,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import connections
 
+from deploytool.checks.deployment import Stated
 from deploytool.checks.registered import judging, make_case, run_each
 from deploytool.checks.result import Result, entries
-from deploytool.checks.rule import rule_of, rules
+from deploytool.checks.rule import PREFIX, rule_of, rules
 from deploytool.plan import Options, PlanError
 from deploytool.project import inspect_project
+from deploytool.project.source import failure
+from deploytool.servers import server_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +39,21 @@ def judge(options: dict[str, Any]) -> Result:
     Raises CommandError, with the exit status 2, where that cannot be done at all.
     """
     tags, databases = options["tags"], tuple(options["databases"] or ())
+    _require_known(tags, databases)
+    try:
+        return _judged(options, tags, databases)
+    except (ImproperlyConfigured, PlanError) as error:
+        raise could_not_run(str(error)) from error
+    except (Exception, SystemExit) as error:
+        # Not a rule and not a check, whose exceptions are findings: what they rest on.
+        place = failure(error, "").location
+        raise could_not_run(
+            f"The project cannot be judged: {type(error).__name__}: {error}"
+            f"{f' ({place})' if place else ''}. --traceback shows where."
+        ) from error
+
+
+def _require_known(tags: Sequence[str] | None, databases: Sequence[str]) -> None:
     unknown = [tag for tag in tags or () if not checks.tag_exists(tag, True)]
     if unknown:
         known = ", ".join(sorted(registry.tags_available(True)))
@@ -43,28 +62,37 @@ def judge(options: dict[str, Any]) -> Result:
     if missing:
         known = ", ".join(connections.settings)
         raise could_not_run(f"There is no database {missing[0]!r} in DATABASES, but {known}.")
-    try:
-        project = inspect_project()
-        case = _case(project, options, options["interface"], databases)
-        found, silenced = _run(case, tags)
-        other: Interface | None = options["what_if"]
-        if other:
-            case = _case(project, options, other, databases)
-            there, silenced = _run(case, tags)
-            found = _compared(found, there)
-    except (ImproperlyConfigured, PlanError) as error:
-        raise could_not_run(str(error)) from error
-    return Result(case, found, silenced, options["fail_level"], other)
 
 
-def _case(
-    project: Project,
-    options: dict[str, Any],
-    interface: Interface | None,
-    databases: tuple[str, ...],
-) -> Case:
-    asked = Options(interface=interface, server=options["server"], workers=options["workers"])
-    return make_case(project, asked, databases, options["replicas"])
+def _judged(
+    options: dict[str, Any], tags: Sequence[str] | None, databases: tuple[str, ...]
+) -> Result:
+    project = inspect_project()
+    stated = Stated(**{field.name: options[field.name] for field in fields(Stated)})
+    asked = Options(
+        interface=options["interface"], server=options["server"], workers=options["workers"]
+    )
+    case = make_case(project, asked, databases, stated)
+    found, silenced = _run(case, tags)
+    other: Interface | None = options["what_if"]
+    if other is None:
+        return Result(case, found, silenced, options["fail_level"])
+    there = make_case(*_served_by(other, project, asked), databases, stated)
+    found_there, silenced = _run(there, tags)
+    compared = _compared(found, found_there)
+    return Result(there, compared, silenced, options["fail_level"], other, case.plan)
+
+
+def _served_by(interface: Interface, project: Project, asked: Options) -> tuple[Project, Options]:
+    """``project`` and ``asked`` for ``interface``, without a setting that speaks against it.
+
+    A server that the settings name because the other interface is served need not be able
+    to serve this one; one that the command line names is to be taken at its word.
+    """
+    conf = replace(project.conf, interface=None)
+    if conf.server and interface not in server_named(conf.server).interfaces:
+        conf = replace(conf, server=None)
+    return replace(project, conf=conf), replace(asked, interface=interface)
 
 
 def _run(case: Case, tags: Sequence[str] | None) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
@@ -79,15 +107,24 @@ def _run(case: Case, tags: Sequence[str] | None) -> tuple[tuple[Entry, ...], tup
 
 
 def _compared(here: Sequence[Entry], there: Sequence[Entry]) -> tuple[Entry, ...]:
-    """What is found on the other interface, marked where it is new; then what would be gone."""
-    before, after = {_key(entry) for entry in here}, {_key(entry) for entry in there}
-    marked = [entry if _key(entry) in before else replace(entry, change="new") for entry in there]
-    gone = [replace(entry, change="gone") for entry in here if _key(entry) not in after]
+    """What is found on the other interface, marked where it is new; then what would be gone.
+
+    A finding is the same when its id and place are: its message may speak of the plan.
+    """
+    here_too, there_too = Counter(map(_key, here)), Counter(map(_key, there))
+    marked = [entry if _taken(here_too, entry) else replace(entry, change="new") for entry in there]
+    gone = [replace(entry, change="gone") for entry in here if not _taken(there_too, entry)]
     return (*marked, *gone)
 
 
-def _key(entry: Entry) -> tuple[str, str, str]:
-    return entry.id, entry.place, entry.message
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry.id, entry.place
+
+
+def _taken(counts: Counter[tuple[str, str]], entry: Entry) -> bool:
+    """Whether one of ``counts`` is left for ``entry``; it is used up then."""
+    counts[_key(entry)] -= 1
+    return counts[_key(entry)] >= 0
 
 
 def could_not_run(message: str) -> CommandError:
@@ -101,7 +138,7 @@ def explained(identifier: str) -> str:
     if rule is not None:
         title, _, rest = rule.page.partition("\n")
         return f"{' '.join(rule.ids)}: {title}\n{rest}"
-    if "." in identifier and not identifier.startswith("deploytool."):
+    if "." in identifier and not identifier.startswith(PREFIX):
         raise could_not_run(
             f"{identifier} is not one of deploytool's checks. Django's are explained in "
             "https://docs.djangoproject.com/en/stable/ref/checks/"

@@ -6,16 +6,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.core.management.base import CommandError
+
+from deploytool.management.check_options import add_options
 from deploytool.management.checking import could_not_run, explained, judge, listed
 from deploytool.management.command import ProjectCommand
-from deploytool.management.running import positive
 from deploytool.reports.findings import FORMATS
+from deploytool.reports.findings.text import summary
 from deploytool.standard_output import answer_only
+from deploytool.writer import write_report
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
-
-_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 
 
 class Command(ProjectCommand):
@@ -29,29 +31,7 @@ class Command(ProjectCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         super().add_arguments(parser)
-        add = parser.add_argument
-        add("--workers", type=positive, metavar="N", help="Server processes to judge for.")
-        add("--replicas", type=positive, metavar="N", help="Copies of the server to judge for.")
-        add("--what-if", choices=["wsgi", "asgi"], help="Judge as if served so, and compare.")
-        add(
-            "--fail-level",
-            type=str.upper,
-            choices=_LEVELS,
-            default="WARNING",
-            help="Lowest level that makes the exit status 1. Default: WARNING.",
-        )
-        add("--format", choices=sorted(FORMATS), default="text", help="Default: text.")
-        add("--output", metavar="FILE", help="Write the report there instead.")
-        add("--tag", "-t", dest="tags", action="append", help="Only checks with this tag.")
-        add(
-            "--database",
-            dest="databases",
-            action="append",
-            metavar="ALIAS",
-            help="A database that may be asked, for its migrations and limits.",
-        )
-        add("--explain", metavar="ID", help="Explain one check, and check nothing.")
-        add("--list", action="store_true", help="List all checks, and check nothing.")
+        add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Explain, list, or judge and report."""
@@ -61,14 +41,20 @@ class Command(ProjectCommand):
                 answer.write(explained(options["explain"]) if options["explain"] else listed())
                 return
             result = judge(options)
-            text = FORMATS[options["format"]](result, options["verbosity"])
-            if options["output"]:
-                try:
-                    Path(options["output"]).write_text(text + "\n", "utf-8")
-                except OSError as error:
-                    reason = f"{options['output']} cannot be written: {error.strerror}."
-                    raise could_not_run(reason) from error
+            report = FORMATS[options["format"]]
+            if options["output"] is None:
+                answer.write(report(result, options["verbosity"], self.style_of(answer, options)))
             else:
-                answer.write(text)
+                self.keep(options["output"], report(result, options["verbosity"], None))
+                if options["verbosity"]:
+                    self.stderr.write(f"{options['output']}: {summary(result)}", lambda x: x)
         if result.failing:
             sys.exit(1)
+
+    @staticmethod
+    def keep(output: str, text: str) -> None:
+        """Write the report to the file ``output``, whole or not at all."""
+        try:
+            write_report(Path(output), f"{text}\n")
+        except CommandError as error:
+            raise could_not_run(str(error)) from error

@@ -11,15 +11,17 @@ from deploytool.reports.findings.places import in_repository
 from deploytool.reports.findings.text import summary
 
 if TYPE_CHECKING:
+    from django.core.management.color import Style
+
     from deploytool.checks.result import Entry, Result
 
 _COMMANDS = {"CRITICAL": "error", "ERROR": "error", "WARNING": "warning"}
 
 
-def report(result: Result, verbosity: int = 1) -> str:
+def report(result: Result, verbosity: int = 1, style: Style | None = None) -> str:
     """One workflow command a finding, then the line in sum."""
-    del verbosity
-    lines = [_command(entry, result) for entry in result.findings if entry.change != "gone"]
+    del verbosity, style
+    lines = [_command(entry, result) for entry in result.present]
     return "\n".join([*lines, summary(result)])
 
 

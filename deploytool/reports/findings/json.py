@@ -1,4 +1,7 @@
-"""Findings for programs: versioned, described by ``deploycheck.schema.json`` in ``reports``."""
+"""Findings for programs: version 1, described by ``deploycheck.schema.json`` in ``reports``.
+
+A later version may add keys; one that changes or removes any has another number.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from deploytool.reports.json import document as plan_document
 
 if TYPE_CHECKING:
+    from django.core.management.color import Style
+
     from deploytool.checks.result import Result
 
 VERSION = 1
 
 
-def report(result: Result, verbosity: int = 1) -> str:
+def report(result: Result, verbosity: int = 1, style: Style | None = None) -> str:
     """``result`` as one JSON document."""
-    del verbosity
+    del verbosity, style
     return json.dumps(document(result), indent=2, ensure_ascii=False)
 
 
@@ -26,6 +31,8 @@ def document(result: Result) -> dict[str, Any]:
     planned = plan_document(case.project, case.plan)
     return {
         "version": VERSION,
+        "settings_module": case.project.settings_module,
+        "base_dir": case.project.base_dir,
         "fail_level": result.fail_level,
         "failed": bool(result.failing),
         "what_if": result.what_if,

@@ -28,10 +28,10 @@ def in_repository(entry: Entry, project: Project) -> Location | None:
         if not settings:
             return None
         file = Path(settings)
-    relative = os.path.relpath(os.path.realpath(file), root)
-    if relative.startswith(os.pardir):
+    real = Path(os.path.realpath(file))
+    if not real.is_relative_to(root):
         return None
-    return Location(Path(relative).as_posix(), entry.line)
+    return Location(real.relative_to(root).as_posix(), entry.line)
 
 
 def repository(project: Project) -> str:
