@@ -54,6 +54,17 @@ class Case:
         return self.asgi and (self.entry.handler or "").startswith("deploytool.")
 
     @property
+    def reuses_threads(self) -> bool:
+        """Whether threads, and the database connections that are theirs, outlive requests.
+
+        Django's ASGI handler has a new one for each request: asgiref's
+        ``ThreadSensitiveContext`` around ``ASGIHandler.handle()``.
+        """
+        if not self.asgi or (self.entry.handler or "").endswith("WSGIHandler"):
+            return True
+        return self.own_handler and "leased-threads" not in self.project.conf.asgi_handler_off
+
+    @property
     def processes(self) -> int:
         """The processes that answer requests: workers by replicas."""
         return self.plan.workers * self.deployment.replicas.value

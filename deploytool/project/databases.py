@@ -37,12 +37,12 @@ class DatabaseSettings:
     ``vendor`` is ``postgresql``, ``mysql``, ``oracle``, ``sqlite`` or what another backend
     calls itself, None where its backend cannot be loaded. ``server`` is equal for entries on
     the same server. ``refusal`` is what Django says to these settings when it connects.
-    ``pool_size`` is the most connections that ``OPTIONS["pool"]`` holds in a process and
-    ``pool_timeout`` how many seconds a thread waits for one. ``pooler`` says what looks as
-    if a connection pooler answered in the place of the server; ``server_side_cursors`` and
-    ``prepared_statements`` whether Django uses these. ``file`` is SQLite's; ``locks_first``
-    whether its transactions take the write lock when they begin; ``read_only`` whether it
-    is opened so.
+    ``pool_size`` is the most connections that ``OPTIONS["pool"]`` holds in a process,
+    ``pool_sized`` whether it says so itself, and ``pool_timeout`` how many seconds a thread
+    waits for one. ``pooler`` says what looks as if a connection pooler answered in the place
+    of the server; ``server_side_cursors`` and ``prepared_statements`` whether Django uses
+    these. ``file`` is SQLite's; ``locks_first`` whether its transactions take the write lock
+    when they begin; ``read_only`` whether it is opened so.
     """
 
     alias: str
@@ -50,6 +50,7 @@ class DatabaseSettings:
     server: int = 0
     refusal: str | None = None
     pool_size: int | None = None
+    pool_sized: bool = False
     pool_timeout: float = _POOL_TIMEOUT
     pooler: str | None = None
     server_side_cursors: bool = False
@@ -91,6 +92,7 @@ def _database(alias: str) -> DatabaseSettings | None:
         server=hash((wrapper.vendor, str(entry.get("HOST")), str(entry.get("PORT")))),
         refusal=refusal,
         pool_size=_pool_size(pool) if postgresql and pool else None,
+        pool_sized=isinstance(pool, dict) and not {"min_size", "max_size"}.isdisjoint(pool),
         pool_timeout=_number(pool, "timeout", _POOL_TIMEOUT),
         pooler=_pooler(entry) if postgresql else None,
         server_side_cursors=postgresql and not entry.get("DISABLE_SERVER_SIDE_CURSORS"),
