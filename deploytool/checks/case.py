@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.conf import settings
 
 from deploytool.project.cache_uses import CacheUse, cache_uses
+from deploytool.project.coroutines import AsyncCode, inspect_async_code
 from deploytool.project.database_answers import DatabaseAnswer, ask_databases
 from deploytool.project.databases import DatabaseSettings, inspect_databases
+from deploytool.project.forwarding import inspect_forwarding
 from deploytool.project.layer_uses import LayerUse, layer_uses
 from deploytool.project.settings_source import setting_location
 from deploytool.project.throttles import Throttle, inspect_throttles
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from deploytool.plan import Plan
     from deploytool.project import Project
     from deploytool.project.facts import EntryPoint, Location
+    from deploytool.project.forwarding import Forwarding
 
 T = TypeVar("T")
 
@@ -47,6 +50,11 @@ class Case:
         """The entry point that the plan serves."""
         entrypoints = self.project.entrypoints
         return entrypoints.asgi if self.asgi else entrypoints.wsgi
+
+    @cached_property
+    def async_code(self) -> AsyncCode:
+        """What the project's coroutines and streams do."""
+        return inspect_async_code(self.project)
 
     @property
     def own_handler(self) -> bool:
@@ -88,6 +96,11 @@ class Case:
     def layer_uses(self) -> tuple[LayerUse, ...]:
         """Where the project's code uses a channel layer."""
         return layer_uses(self.project.base_dir)
+
+    @cached_property
+    def forwarding(self) -> Forwarding:
+        """What the project's own code does with the headers of a proxy."""
+        return inspect_forwarding(self.project)
 
     @cached_property
     def throttles(self) -> tuple[Throttle, ...]:
