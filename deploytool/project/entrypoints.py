@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from deploytool.project.probe.guess import guess
 from deploytool.project.probe.text import parsed
 from deploytool.project.routing import inspect_routing
 from deploytool.project.source import is_installed, locate
+from deploytool.project.traces import frames
 from deploytool.project.written import assignment_line, websocket_route
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class _Probe:
 
     def _ended(self, found: Candidate, trace: str, status: int) -> Failure:
         """Why the process left no answer: it hung, crashed or ended itself."""
-        trail = self._own(_frames(trace))
+        trail = self._own(frames(trace))
         where = trail[-1] if trail else None
         if trace.startswith("Timeout") or (self._process and self._process.timed_out):
             text = f"the import of {found.module} did not end within {self._timeout:g} s"
@@ -249,22 +249,3 @@ def _text(path: Path, limit: int = _OUTPUT) -> str:
     except OSError:
         return ""
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)[:limit]
-
-
-def _frames(trace: str) -> list[tuple[str, int | None]]:
-    """The frames of the main thread in a traceback of faulthandler, outermost first.
-
-    Threads stand newest first, so that the main thread is the last.
-    """
-    thread = re.split(r"^(?:Current )?[Tt]hread .*$", trace, flags=re.MULTILINE)[-1]
-    found = re.findall(r'^ {2}File "(.*)", line (\d+)', thread, flags=re.MULTILINE)
-    return [(_unescaped(path), int(line)) for path, line in reversed(found)]
-
-
-def _unescaped(path: str) -> str:
-    r"""A path as it was before faulthandler wrote it in ASCII (``\xe9``, ``\u0151``)."""
-    return re.sub(
-        r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))",
-        lambda match: chr(int(next(filter(None, match.groups())), 16)),
-        path,
-    )
