@@ -30,12 +30,14 @@ class Throttle:
     """A throttle that counts in the cache ``alias``, and the first route that has it.
 
     ``location`` is its class, where the project wrote it, or else the view.
+    ``by_forwarded_for``: Django REST framework's own ``get_ident()`` tells clients apart.
     """
 
     name: str
     alias: str
     route: str
     location: Location | None
+    by_forwarded_for: bool = False
 
 
 def inspect_throttles(base_dir: str) -> tuple[Throttle, ...]:
@@ -53,7 +55,9 @@ def inspect_throttles(base_dir: str) -> tuple[Throttle, ...]:
                 continue
             where = location_of(cls if is_project_class(cls) else subject, base_dir)
             key = (dotted(cls), alias)
-            found.setdefault(key, Throttle(dotted(cls), alias, route, where))
+            ident = getattr(class_attribute(cls, "get_ident"), "__module__", "")
+            by_forwarded_for = ident.startswith("rest_framework.")
+            found.setdefault(key, Throttle(dotted(cls), alias, route, where, by_forwarded_for))
     return tuple(found.values())
 
 
