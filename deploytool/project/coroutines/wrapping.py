@@ -7,7 +7,6 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Literal
 
 from asgiref.sync import iscoroutinefunction
-from django.contrib.auth.mixins import AccessMixin
 from django.views import View
 
 from deploytool.project.coroutines.facts import Route
@@ -147,7 +146,9 @@ def _async_class(route: str, cls: type, base_dir: str) -> Route | None:
             continue
         if iscoroutinefunction(function):
             return None
-        if issubclass(base, AccessMixin) and base.__module__.startswith("django."):
+        # Looked up by its name: to import it is an error where django.contrib.auth is no app.
+        mixins = (each.__module__ for each in base.__mro__ if each.__name__ == "AccessMixin")
+        if base.__module__.startswith("django.") and "django.contrib.auth.mixins" in mixins:
             return Route(
                 route, dotted(cls), "access", base.__qualname__, location_of(cls, base_dir)
             )
