@@ -24,15 +24,15 @@ _KINDS = {
 _REFUSED = "Django answers 500 (SynchronousOnlyOperation)"
 
 
-def uses(case: Case, *kinds: UseKind, streams: bool = False) -> Iterator[OnLoop]:
+def uses(case: Case, *kinds: UseKind, streams: bool | None = None) -> Iterator[OnLoop]:
     """The uses of ``kinds`` that happen on an event loop under the plan.
 
-    Those in the body of a stream alone where ``streams`` is True, else the others.
+    ``streams`` is True for those in the bodies of streams alone, False for the others alone.
     """
     for use in case.async_code.uses:
         body = use.root_kind == "stream"
         # WSGI calls dispatch() of an async class outside of the loop.
-        if use.kind in kinds and body is streams and (use.handler or case.asgi):
+        if use.kind in kinds and streams in (None, body) and (use.handler or case.asgi):
             yield use
 
 
@@ -56,9 +56,7 @@ def described(use: OnLoop) -> str:
 
 def _step(use: OnLoop) -> str:
     if use.via:
-        return (
-            f"Call {use.via[0]}() through sync_to_async(), or make it async: {use.instead}."
-        )
+        return f"Call {use.via[0]}() through sync_to_async(), or make it async: {use.instead}."
     return f"Use {use.instead}, or call it in a sync function through sync_to_async()."
 
 
@@ -94,7 +92,7 @@ def sync_orm(case: Case) -> Iterator[Finding]:
     """
     if allowed_unsafe():
         return
-    for use in uses(case, "orm"):
+    for use in uses(case, "orm", streams=False):
         yield Finding(f"{described(use)}: {_REFUSED}.", _step(use), use.location)
 
 
@@ -280,14 +278,13 @@ def blocking_call(case: Case) -> Iterator[Finding]:
     if not case.asgi:
         return
     smtp = case.async_code.mail_waits
-    for streams in (False, True):
-        for use in uses(case, "wait", *(("mail",) if smtp else ()), streams=streams):
-            yield Finding(
-                f"{described(use)}, and waits there: no other request of that process goes on "
-                "meanwhile.",
-                _step(use) if use.kind == "wait" else f"{use.instead}.",
-                use.location,
-            )
+    for use in uses(case, "wait", *(("mail",) if smtp else ())):
+        yield Finding(
+            f"{described(use)}, and waits there: no other request of that process goes on "
+            "meanwhile.",
+            _step(use) if use.kind == "wait" else f"{use.instead}.",
+            use.location,
+        )
 
 
 @rule(155, "E")
@@ -316,14 +313,13 @@ def nested_loop(case: Case) -> Iterator[Finding]:
     ## Source
     Django's documentation, "Asynchronous support", "async_to_sync()".
     """
-    for streams in (False, True):
-        for use in uses(case, "loop", streams=streams):
-            yield Finding(
-                f"{described(use)}, where a loop is running already: RuntimeError.",
-                "Await the coroutine itself"
-                + (f", and make {use.via[-1]}() async for it." if use.via else "."),
-                use.location,
-            )
+    for use in uses(case, "loop"):
+        yield Finding(
+            f"{described(use)}, where a loop is running already: RuntimeError.",
+            "Await the coroutine itself"
+            + (f", and make {use.via[-1]}() async for it." if use.via else "."),
+            use.location,
+        )
 
 
 @rule(156, "E")
@@ -353,14 +349,12 @@ def unawaited(case: Case) -> Iterator[Finding]:
     ## Source
     Python's documentation, "Developing with asyncio", "Detect never awaited coroutines".
     """
-    for streams in (False, True):
-        for use in uses(case, "unawaited", streams=streams):
-            yield Finding(
-                f"{use.code}, in {_who(use)}, makes a coroutine and drops it: nothing of it "
-                "ever runs.",
-                f"{use.instead}.",
-                use.location,
-            )
+    for use in uses(case, "unawaited"):
+        yield Finding(
+            f"{use.code}, in {_who(use)}, makes a coroutine and drops it: nothing of it ever runs.",
+            f"{use.instead}.",
+            use.location,
+        )
     for use in uses(case, "returned"):
         yield Finding(
             f"{use.code} is what {_who(use)} returns, and it is a coroutine: Django answers 500 "
@@ -512,15 +506,14 @@ def template_query(case: Case) -> Iterator[Finding]:
     """
     if allowed_unsafe():
         return
-    for streams in (False, True):
-        for use in uses(case, "template", streams=streams):
-            yield Finding(
-                f"{use.code} goes into a template as {use.what!r}, rendered on the event loop by "
-                f"{_who(use)}: {_REFUSED} as soon as the template uses it.",
-                f"[... async for ... in {use.code}], or return a TemplateResponse, which Django "
-                "renders in a thread.",
-                use.location,
-            )
+    for use in uses(case, "template"):
+        yield Finding(
+            f"{use.code} goes into a template as {use.what!r}, rendered on the event loop by "
+            f"{_who(use)}: {_REFUSED} as soon as the template uses it.",
+            f"[... async for ... in {use.code}], or return a TemplateResponse, which Django "
+            "renders in a thread.",
+            use.location,
+        )
 
 
 _MIXED: Literal["HTTP handlers must either be all sync or all async"] = (

@@ -10,8 +10,11 @@ from django.conf import settings
 
 from deploytool.project.cache_uses import CacheUse, cache_uses
 from deploytool.project.coroutines import AsyncCode, inspect_async_code
+from deploytool.project.coroutines.facts import Consumer, Wrapper
+from deploytool.project.coroutines.sockets import inspect_consumer, inspect_wrapper, is_channels
 from deploytool.project.database_answers import DatabaseAnswer, ask_databases
 from deploytool.project.databases import DatabaseSettings, inspect_databases
+from deploytool.project.file_serving import inspect_file_serving
 from deploytool.project.forwarding import inspect_forwarding
 from deploytool.project.layer_uses import LayerUse, layer_uses
 from deploytool.project.settings_source import setting_location
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from deploytool.plan import Plan
     from deploytool.project import Project
     from deploytool.project.facts import EntryPoint, Location
+    from deploytool.project.file_serving import FileServing
     from deploytool.project.forwarding import Forwarding
 
 T = TypeVar("T")
@@ -55,6 +59,18 @@ class Case:
     def async_code(self) -> AsyncCode:
         """What the project's coroutines and streams do."""
         return inspect_async_code(self.project)
+
+    def consumer(self, name: str) -> Consumer:
+        """What the consumer of this dotted path takes from its scope."""
+        return inspect_consumer(name, self.project.entrypoints.asgi, self.project.base_dir)
+
+    def wrapper(self, name: str) -> Wrapper:
+        """What a wrapper around WebSocket routes, by its dotted path, does."""
+        return inspect_wrapper(name, self.project.entrypoints.asgi)
+
+    def is_channels(self, name: str) -> bool:
+        """Whether the consumer of this dotted path is one of Channels'."""
+        return is_channels(name, self.project.entrypoints.asgi)
 
     @property
     def own_handler(self) -> bool:
@@ -101,6 +117,11 @@ class Case:
     def forwarding(self) -> Forwarding:
         """What the project's own code does with the headers of a proxy."""
         return inspect_forwarding(self.project)
+
+    @cached_property
+    def file_serving(self) -> FileServing:
+        """Static files and uploads, and who serves them on the planned interface."""
+        return inspect_file_serving(self.project, self.plan.interface)
 
     @cached_property
     def throttles(self) -> tuple[Throttle, ...]:

@@ -6,7 +6,7 @@ functions that they call, ``values.py`` tells what an expression in it stands fo
 ``blocking.py`` knows what waits. Nothing is called. Sync views are not looked at.
 """
 
-from deploytool.project.coroutines.facts import AsyncCode, OnLoop, Route
+from deploytool.project.coroutines.facts import AsyncCode, OnLoop, Route, Stream
 from deploytool.project.coroutines.inspecting import inspect_async_code
 
-__all__ = ["AsyncCode", "OnLoop", "Route", "inspect_async_code"]
+__all__ = ["AsyncCode", "OnLoop", "Route", "Stream", "inspect_async_code"]

@@ -60,13 +60,18 @@ class Swallowed:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The generator function of a stream; ``endless`` where it has no way out."""
+    """The generator function of a stream; ``endless`` where it has no way out.
+
+    ``waits`` says whether a sync one waits between its parts; ``orm`` is the first
+    expression in a sync one that asks the database, empty where none does.
+    """
 
     name: str
     kind: Literal["sync", "async"]
     endless: bool
     location: Location | None
     waits: bool = False
+    orm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

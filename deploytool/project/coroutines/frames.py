@@ -131,7 +131,9 @@ class Frame:
         """Variables whose rows something async has loaded: ``async for``, or an awaited call
         that was given them; attributes that are assigned, or read in a thread."""
         given: list[ast.expr] = []
-        if isinstance(node, ast.AsyncFor) or (isinstance(node, ast.comprehension) and node.is_async):
+        if isinstance(node, ast.AsyncFor) or (
+            isinstance(node, ast.comprehension) and node.is_async
+        ):
             given = [node.iter]
         elif isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
             given = [*node.value.args, *(each.value for each in node.value.keywords)]

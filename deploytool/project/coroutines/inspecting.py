@@ -14,6 +14,7 @@ from django.http import FileResponse
 
 from deploytool.project.callbacks import unwrap
 from deploytool.project.coroutines.facts import AsyncCode, FileDownload, OnLoop, Route, Swallowed
+from deploytool.project.coroutines.frames import is_generator
 from deploytool.project.coroutines.reading import Reader, Use
 from deploytool.project.coroutines.roots import Root, Roots
 from deploytool.project.coroutines.settings import (
@@ -114,6 +115,8 @@ class _Inspection:
         # What is reached as the body of a stream is said as such.
         for root in sorted(self._roots.found, key=lambda each: each.kind != "stream"):
             uses = self._reader.frame(root.frame)
+            if root.is_view and root.handler and not is_generator(root.frame.node):
+                uses += self._reader.returned(root.frame)
             loads = {use.kind for use in uses if use.kind.startswith("loads")}
             for use in uses:
                 if _is_harmless(use, loads, root):

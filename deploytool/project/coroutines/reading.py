@@ -23,6 +23,7 @@ from deploytool.project.coroutines.frames import (
     Frame,
     is_auser,
     is_generator,
+    own_nodes,
     runs,
     scope_of,
 )
@@ -147,6 +148,14 @@ class Reader:
             self._known[key] = tuple(dict.fromkeys(walk.uses))
         return self._known[key]
 
+    def returned(self, frame: Frame) -> tuple[Use, ...]:
+        """Where an async view returns a coroutine rather than what it gives."""
+        walk = _Walk(self, frame, 0)
+        for node in own_nodes(frame.node.body):
+            if isinstance(node, ast.Return) and node.value is not None:
+                walk.returns(node.value)
+        return tuple(walk.uses)
+
 
 class _Walk:
     """One walk through the body of a function."""
@@ -163,6 +172,11 @@ class _Walk:
         body = self._frame.node.body
         for each in body if isinstance(body, list) else [body]:
             self._visit(each)
+
+    def returns(self, value: ast.expr) -> None:
+        """Note ``value``, which the view returns, where it is a coroutine."""
+        if is_a(self._frame.value(value), Pending):
+            self._note("returned", value, f"await {' '.join(ast.unparse(value).split())}")
 
     def _note(self, kind: UseKind | str, node: ast.AST, instead: str = "", what: str = "") -> None:
         code = " ".join(ast.unparse(node).split())

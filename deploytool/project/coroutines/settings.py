@@ -62,7 +62,10 @@ def looks_at_user(path: str) -> bool:
     else:
         functions = [
             each
-            for value in (factory, *(cells(factory).values() if is_a(factory, FunctionType) else ()))
+            for value in (
+                factory,
+                *(cells(factory).values() if is_a(factory, FunctionType) else ()),
+            )
             for each in functions_of(value)
         ]
     return any(not _LOADING.isdisjoint(_names(each.__code__)) for each in functions)

@@ -185,13 +185,16 @@ def _texts(code: CodeType) -> Iterator[str]:
 
 
 def _body(source: Source, reader: Reader, base_dir: str) -> Body:
-    waits = not source.is_async and any(use.kind == "wait" for use in reader.frame(source.frame))
+    uses = () if source.is_async else reader.frame(source.frame)
+    waits = any(use.kind == "wait" for use in uses)
+    orm = next((use.code for use in uses if use.kind == "orm"), "")
     return Body(
         source.name,
         "async" if source.is_async else "sync",
         is_endless(source.frame),
         place(source.frame, source.frame.node, base_dir),
         waits,
+        orm,
     )
 
 
