@@ -31,6 +31,10 @@ class DeploytoolConfig(AppConfig):
 
 
 def _check(**options: Any) -> list[checks.CheckMessage]:
+    from deploytool.checks.given import given  # noqa: PLC0415
+
+    if given.get() == "nothing":
+        return []
     from deploytool.checks.registered import check_deployment  # noqa: PLC0415
 
     return check_deployment(**options)

@@ -1,17 +1,15 @@
 """Our place in Django's registry of checks: ``manage.py check --deploy`` shows our findings.
 
 The project is inspected when the check runs, unless whoever runs it has done so already
-(``judging()``) or wants nothing of ours (``left_out()``).
+or wants nothing of ours (given.py).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.core import checks
@@ -21,6 +19,7 @@ from django.db import DatabaseError, connections
 
 from deploytool.checks.case import Case
 from deploytool.checks.deployment import inspect_deployment
+from deploytool.checks.given import given
 from deploytool.checks.rule import PREFIX
 from deploytool.checks.running import messages
 from deploytool.plan import Options, PlanError, make_plan
@@ -28,7 +27,7 @@ from deploytool.project import inspect_project
 from deploytool.project.source import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from deploytool.checks.deployment import Stated
     from deploytool.project import Project
@@ -39,38 +38,14 @@ UNREADABLE = f"{PREFIX}E002"
 CHECK_CRASHED = f"{PREFIX}E004"
 """The id of the finding about a check of Django's or of an app that raised."""
 
-_given: ContextVar[Case | Literal["nothing"] | None] = ContextVar("_given", default=None)
-
-
-@contextmanager
-def judging(case: Case) -> Iterator[None]:
-    """Let the check judge ``case`` instead of inspecting the project again."""
-    token = _given.set(case)
-    try:
-        yield
-    finally:
-        _given.reset(token)
-
-
-@contextmanager
-def left_out() -> Iterator[None]:
-    """Let the check find nothing, at no cost, while the others are run."""
-    token = _given.set("nothing")
-    try:
-        yield
-    finally:
-        _given.reset(token)
-
 
 def check_deployment(
     app_configs: object = None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[checks.CheckMessage]:
     """The check that is registered: what all rules find."""
     del app_configs
-    case = _given.get()
-    if case == "nothing":
-        return []
-    if case is None:
+    case = given.get()
+    if not isinstance(case, Case):
         try:
             case = make_case(inspect_project(), Options(), _asked(databases))
         except (ImproperlyConfigured, PlanError) as error:

@@ -96,6 +96,7 @@ class Rule:
 
 
 _RULES: dict[int, Rule] = {}
+_UNLOADED: dict[str, Exception] = {}
 
 
 def rule(number: int, letters: str) -> Callable[[Judge], Judge]:
@@ -119,8 +120,18 @@ def rule(number: int, letters: str) -> Callable[[Judge], Judge]:
 def rules() -> tuple[Rule, ...]:
     """Every rule of this package, by number."""
     for module in pkgutil.iter_modules(deploytool.checks.__path__):
-        importlib.import_module(f"{deploytool.checks.__name__}.{module.name}")
+        name = f"{deploytool.checks.__name__}.{module.name}"
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # that of one subject must not end the others
+            _UNLOADED[name] = error
     return tuple(_RULES[number] for number in sorted(_RULES))
+
+
+def unloaded() -> dict[str, Exception]:
+    """The modules of this package that could not be imported, each with its exception."""
+    rules()
+    return dict(_UNLOADED)
 
 
 def rule_of(identifier: str) -> Rule | None:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from django.core import checks
 
-from deploytool.checks.rule import LEVELS, PREFIX, Finding, Rule, rules
+from deploytool.checks.rule import LEVELS, PREFIX, rules, unloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from deploytool.checks.case import Case
+    from deploytool.checks.rule import Finding, Rule
 
 CRASHED = f"{PREFIX}W001"
 """The id of the finding about a rule that crashed (see checks/judging.py)."""
@@ -20,34 +19,35 @@ CRASHED = f"{PREFIX}W001"
 
 def messages(case: Case) -> list[checks.CheckMessage]:
     """What every rule finds in ``case``, as messages of Django's check framework."""
-    return [message for rule in rules() for message in _judged(rule, case)]
+    found = [message for rule in rules() for message in _judged(rule, case)]
+    return [*found, *(_unmade(f"checks of {name}", error) for name, error in unloaded().items())]
 
 
-def _judged(rule: Rule, case: Case) -> Iterator[checks.CheckMessage]:
+def _judged(rule: Rule, case: Case) -> list[checks.CheckMessage]:
     try:
-        found: Iterable[Finding] = list(rule.judge(case))
+        return [_message(rule, finding) for finding in rule.judge(case)]
     except Exception as error:
-        yield _crashed(rule, error)
-        return
-    for finding in found:
-        letter = finding.level or rule.letters[0]
-        yield checks.CheckMessage(
-            LEVELS[letter],
-            finding.message,
-            hint=finding.hint,
-            obj=finding.where,
-            id=f"{PREFIX}{letter}{rule.number:03}",
-        )
+        return [_unmade(f"check {rule.id} ({rule.name})", error, rule.id)]
 
 
-def _crashed(rule: Rule, error: Exception) -> checks.CheckMessage:
+def _message(rule: Rule, finding: Finding) -> checks.CheckMessage:
+    letter = finding.level or rule.letters[0]
+    return checks.CheckMessage(
+        LEVELS[letter],
+        finding.message,
+        hint=finding.hint,
+        obj=finding.where,
+        id=f"{PREFIX}{letter}{rule.number:03}",
+    )
+
+
+def _unmade(what: str, error: Exception, obj: str | None = None) -> checks.CheckMessage:
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{frame.filename}:{frame.lineno}"
     return checks.CheckMessage(
         checks.WARNING,
-        f"The check {rule.id} ({rule.name}) could not be made: "
-        f"{type(error).__name__}: {error} ({where}).",
+        f"The {what} could not be made: {type(error).__name__}: {error} "
+        f"({frame.filename}:{frame.lineno}).",
         hint="The other checks were made. Please report this, with this message.",
-        obj=rule.id,
+        obj=obj,
         id=CRASHED,
     )

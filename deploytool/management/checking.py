@@ -13,7 +13,8 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from deploytool.checks.deployment import Stated
-from deploytool.checks.registered import judging, make_case, run_each
+from deploytool.checks.given import judging
+from deploytool.checks.registered import make_case, run_each
 from deploytool.checks.result import Result, entries
 from deploytool.checks.rule import PREFIX, rule_of, rules
 from deploytool.plan import Options, PlanError

@@ -15,7 +15,7 @@ from django.db.migrations.exceptions import BadMigrationError, NodeNotFoundError
 from django.db.migrations.executor import MigrationExecutor
 
 from deploytool.address import AddressError, require_free
-from deploytool.checks.registered import left_out
+from deploytool.checks.given import judging
 from deploytool.launch import replace_process
 from deploytool.reports.text import server_title
 from deploytool.wording import counted
@@ -88,7 +88,7 @@ def require_checked(plan: Plan) -> str:
     try:
         # Ours inspect the project, which has been done, and gather facts for seconds: whoever
         # wants to be told so much before each start runs deploycheck.
-        with left_out():
+        with judging("nothing"):
             found = checks.run_checks(include_deployment_checks=production)
     except (Exception, SystemExit) as error:
         raise CommandError(

@@ -27,7 +27,7 @@ def report(result: Result, verbosity: int = 1, style: Style | None = None) -> st
 
 def _command(entry: Entry, result: Result) -> str:
     place = in_repository(entry, result.case.project)
-    properties = {"title": f"{entry.id} {entry.level}"}
+    properties = {"title": f"{entry.id} {entry.level}".lstrip()}
     if place:
         properties = {"file": place.path, "line": str(place.line or 1), **properties}
     stated = ",".join(f"{key}={_property(value)}" for key, value in properties.items())

@@ -36,6 +36,7 @@ def document(result: Result) -> dict[str, Any]:
         "fail_level": result.fail_level,
         "failed": bool(result.failing),
         "what_if": result.what_if,
+        "instead_of": result.instead_of.interface if result.instead_of else None,
         "plan": planned["plan"],
         "decisions": planned["decisions"],
         "deployment": asdict(case.deployment),

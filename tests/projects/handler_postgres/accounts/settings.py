@@ -29,9 +29,9 @@ ROOT_URLCONF = "accounts.urls"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        "HOST": os.environ["DATABASE_HOST"],
-        "NAME": os.environ["DATABASE_NAME"],
-        "USER": os.environ["DATABASE_USER"],
+        "HOST": os.environ.get("DATABASE_HOST", ""),
+        "NAME": os.environ.get("DATABASE_NAME", "accounts"),
+        "USER": os.environ.get("DATABASE_USER", ""),
         "CONN_MAX_AGE": 60,
         **json.loads(os.environ.get("DATABASE", "{}")),
     }

@@ -44,7 +44,7 @@ DEPLOYTOOL = {"INTERFACE": "asgi"}
 sentry_sdk.init(
     dsn="http://key@127.0.0.1:9/1",
     transport=Recorder,
-    integrations=[DjangoIntegration(middleware_spans=json.loads(os.environ["SPANS"]))],
+    integrations=[DjangoIntegration(middleware_spans=json.loads(os.environ.get("SPANS", "false")))],
     traces_sample_rate=1.0,
     send_default_pii=True,
     auto_session_tracking=False,
