@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.conf import settings
 
 from deploytool.project.cache_uses import CacheUse, cache_uses
+from deploytool.project.chain import Chain, PendingChain
 from deploytool.project.coroutines import AsyncCode, inspect_async_code
 from deploytool.project.coroutines.facts import Consumer, Wrapper
 from deploytool.project.coroutines.sockets import inspect_consumer, inspect_wrapper, is_channels
@@ -92,6 +93,16 @@ class Case:
     def processes(self) -> int:
         """The processes that answer requests: workers by replicas."""
         return self.plan.workers * self.deployment.replicas.value
+
+    @cached_property
+    def pending_chain(self) -> PendingChain:
+        """The inspection of the middleware, under way in a process of its own."""
+        return PendingChain(self.project, self.plan.interface)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The middleware as a server of the planned interface would have it."""
+        return self.pending_chain.result()
 
     @cached_property
     def database_settings(self) -> tuple[DatabaseSettings, ...]:
