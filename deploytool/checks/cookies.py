@@ -25,6 +25,17 @@ def _kinds(case: Case) -> Iterator[str]:
         yield "CSRF"
 
 
+def _without_tls(case: Case) -> str:
+    """What says that the site has no TLS; empty where it has, or where nobody knows."""
+    tls, proxy = case.deployment.tls, case.deployment.proxy
+    if tls.value == "none":
+        return tls.evidence
+    if tls.value == "proxy" and tls.source == "inferred" and proxy.value is False:
+        # Inferred from these very settings; there is no proxy, and the server has no certificate.
+        return f"{proxy.evidence}: no proxy, and no certificate"
+    return ""
+
+
 def _part(kind: str, name: str) -> object:
     return getattr(settings, f"{kind}_COOKIE_{name}", None)
 
@@ -54,8 +65,8 @@ def tls_settings_without_tls(case: Case) -> Iterator[Finding]:
     Django's documentation, "SECURE_SSL_REDIRECT" and "SESSION_COOKIE_SECURE"; RFC 6265bis,
     "Storage Model".
     """
-    tls = case.deployment.tls
-    if tls.value != "none":
+    evidence = _without_tls(case)
+    if not evidence:
         return
     found: list[tuple[str, str]] = []
     if getattr(settings, "SECURE_SSL_REDIRECT", False) and has_middleware(case, SECURITY):
@@ -66,14 +77,14 @@ def tls_settings_without_tls(case: Case) -> Iterator[Finding]:
             found.append((f"{kind}_COOKIE_SECURE", told))
     for name, follows in found:
         yield Finding(
-            f"{name} is on, and the site has no TLS ({tls.evidence}): {follows}.",
+            f"{name} is on, and the site has no TLS ({evidence}): {follows}.",
             f"Give the site TLS, or set {name} = False.",
             case.set_at(name),
         )
     seconds: object = getattr(settings, "SECURE_HSTS_SECONDS", 0)
     if seconds and has_middleware(case, SECURITY):
         yield Finding(
-            f"SECURE_HSTS_SECONDS is set, and the site has no TLS ({tls.evidence}): Django "
+            f"SECURE_HSTS_SECONDS is set, and the site has no TLS ({evidence}): Django "
             "sends HSTS over HTTPS alone, and never here.",
             "Remove it until the site has TLS.",
             case.set_at("SECURE_HSTS_SECONDS"),

@@ -82,7 +82,7 @@ def scheme_unknown(case: Case) -> Iterator[Finding]:
     """
     # Where the setting is there and wrong, wrong_header says so.
     told = getattr(settings, HEADER, None) or case.forwarding.scheme
-    if case.deployment.tls.value != "proxy" or told:
+    if case.deployment.tls.value != "proxy" or case.deployment.proxy.value is False or told:
         return
     trusted = trusts_proxy(case)
     if trusted or (trusted is None and case.plan.server is None):

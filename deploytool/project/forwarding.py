@@ -57,7 +57,7 @@ class Forwarding:
 def inspect_forwarding(project: Project) -> Forwarding:
     """What the project's files, its middleware and the wrappers of its entry points do."""
     own = own_sources(project.base_dir)
-    around = tuple(_sources_around(project))
+    around = tuple(sources_around(project))
     everything = (*own, *around)
     return Forwarding(
         scheme=any(
@@ -85,7 +85,7 @@ def mentioned(name: str, base_dir: str) -> bool:
     )
 
 
-def _sources_around(project: Project) -> Iterator[Source]:
+def sources_around(project: Project) -> Iterator[Source]:
     """The modules of others' middleware and wrappers, Django's own left out."""
     paths = [base for each in project.middleware for base in each.bases or (each.path,)]
     for entry in (project.entrypoints.wsgi, project.entrypoints.asgi):

@@ -175,7 +175,7 @@ def middleware() -> tuple[str, ...]:
 def _static(entrypoints: EntryPoints) -> StaticFiles:
     root = settings.STATIC_ROOT
     storage = entries("STORAGES").get("staticfiles", {}).get("BACKEND")
-    served_by, evidence = next(_static_servers(entrypoints), (None, None))
+    served_by, evidence = next(static_servers(entrypoints), (None, None))
     return StaticFiles(
         app_installed=apps.is_installed("django.contrib.staticfiles"),
         url=settings.STATIC_URL,
@@ -186,8 +186,9 @@ def _static(entrypoints: EntryPoints) -> StaticFiles:
     )
 
 
-def _static_servers(entrypoints: EntryPoints) -> Iterator[tuple[str, str]]:
-    """Everything in the project that would serve STATIC_URL, the outermost last."""
+def static_servers(entrypoints: EntryPoints) -> Iterator[tuple[str, str]]:
+    """Everything in the project that would serve STATIC_URL, the outermost last: the name as
+    in StaticFiles, and the evidence."""
     for index, path in enumerate(middleware()):
         if name := _static_server(ancestors(path)):
             yield name, f"settings.MIDDLEWARE[{index}]"
