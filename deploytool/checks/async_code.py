@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from deploytool.checks.rule import Finding, rule
 from deploytool.wording import counted
@@ -22,6 +22,7 @@ _KINDS = {
     "stream": "the async stream of",
 }
 _REFUSED = "Django answers 500 (SynchronousOnlyOperation)"
+_ENDED = "SynchronousOnlyOperation, which ends the connection"
 
 
 def uses(case: Case, *kinds: UseKind, streams: bool | None = None) -> Iterator[OnLoop]:
@@ -30,6 +31,8 @@ def uses(case: Case, *kinds: UseKind, streams: bool | None = None) -> Iterator[O
     ``streams`` is True for those in the bodies of streams alone, False for the others alone.
     """
     for use in case.async_code.uses:
+        if use.root_kind == "consumer" and not case.asgi:
+            continue  # nobody calls it
         body = use.root_kind == "stream"
         # WSGI calls dispatch() of an async class outside of the loop.
         if use.kind in kinds and streams in (None, body) and (use.handler or case.asgi):
@@ -93,7 +96,8 @@ def sync_orm(case: Case) -> Iterator[Finding]:
     if allowed_unsafe():
         return
     for use in uses(case, "orm", streams=False):
-        yield Finding(f"{described(use)}: {_REFUSED}.", _step(use), use.location)
+        effect = _ENDED if use.root_kind == "consumer" else _REFUSED
+        yield Finding(f"{described(use)}: {effect}.", _step(use), use.location)
 
 
 def _auth_loads_lazily(case: Case) -> bool:
@@ -229,7 +233,8 @@ def transaction_in_coroutine(case: Case) -> Iterator[Finding]:
     for use in uses(case, "transaction"):
         if not allowed_unsafe():
             yield Finding(
-                f"{described(use)}: {_REFUSED}, as transactions do not work in async code.",
+                f"{described(use)}: SynchronousOnlyOperation, as transactions do not work in "
+                "async code.",
                 "Put the whole transaction into a sync function, and await sync_to_async() of it.",
                 use.location,
             )
@@ -516,9 +521,8 @@ def template_query(case: Case) -> Iterator[Finding]:
         )
 
 
-_MIXED: Literal["HTTP handlers must either be all sync or all async"] = (
-    "HTTP handlers must either be all sync or all async"
-)
+# What View.view_is_async says (django/views/generic/base.py).
+_MIXED = "HTTP handlers must either be all sync or all async"
 
 
 @rule(160, "E")

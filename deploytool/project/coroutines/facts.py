@@ -34,7 +34,8 @@ class OnLoop:
     something else, ``instead`` what does the same without harm. ``root`` is the view,
     middleware, consumer or stream that it is reached from (``others`` more reach it too) and
     ``via`` the functions on the way. ``handler`` is False for those parts of a view that
-    only ASGI runs on the event loop: ``dispatch()`` and ``setup()`` of a class.
+    only ASGI runs on the event loop: ``dispatch()`` and ``setup()`` of a class, and the async
+    form of a middleware that has a sync one as well.
     """
 
     kind: UseKind

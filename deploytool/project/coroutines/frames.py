@@ -7,7 +7,7 @@ import functools
 import inspect
 from dataclasses import dataclass, field
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 from django.db import connections
@@ -40,7 +40,7 @@ from deploytool.project.definitions import class_attribute, is_a, is_own, own_at
 from deploytool.project.scopes import Instance, Local, Parameter, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from deploytool.project.definitions import FunctionNode
 
@@ -107,7 +107,7 @@ class Frame:
         self._stored: set[str] = set()
         self.fetched: set[str] = set()
         self.set_attributes: set[str] = set()
-        self._loops: dict[str, list[tuple[ast.expr, bool]]] = {}
+        self._loops: dict[str, list[ast.expr]] = {}
         for node in self.scope.body:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._stored.add(node.id)
@@ -117,8 +117,7 @@ class Frame:
                 self._stored.add(node.arg)
             self._note_fetched(node)
             if isinstance(node, _LOOPS) and isinstance(node.target, ast.Name):
-                is_async = isinstance(node, ast.AsyncFor) or bool(getattr(node, "is_async", 0))
-                self._loops.setdefault(node.target.id, []).append((node.iter, is_async))
+                self._loops.setdefault(node.target.id, []).append(node.iter)
         self._annotations: dict[str, ast.expr] = {}
         for function in {self.scope.node, self.node}:
             if function is not None:
@@ -152,8 +151,8 @@ class Frame:
         outer = self.scope.node or self.node
         decorators = getattr(outer, "decorator_list", [])
         first = min([outer.lineno, *(each.lineno for each in decorators)])
-        line: int = getattr(node, "lineno", first)
-        return self.scope.function.__code__.co_firstlineno + line - first
+        line = int(getattr(node, "lineno", first))
+        return int(self.scope.function.__code__.co_firstlineno) + line - first
 
     # Expressions
 
@@ -161,31 +160,30 @@ class Frame:
         """What ``node`` stands for; None where that cannot be told."""
         if fuel <= 0:
             return None
-        if isinstance(node, ast.Name):
-            return self._name(node, fuel)
-        if isinstance(node, ast.Attribute):
-            return self.attribute(self.value(node.value, fuel - 1), node.attr)
-        if isinstance(node, ast.Call):
-            return self.call(self.value(node.func, fuel - 1), node, fuel)
-        if isinstance(node, ast.Await):
-            pending = self.value(node.value, fuel - 1)
-            return pending.result if is_a(pending, Pending) else None
-        if isinstance(node, ast.NamedExpr):
-            return self.value(node.value, fuel - 1)
-        if isinstance(node, ast.IfExp):
-            return self._common([node.body, node.orelse], fuel)
-        if isinstance(node, ast.Subscript):
-            base = self.value(node.value, fuel - 1)
-            if is_a(base, Query) and not base.manager:
-                if isinstance(node.slice, ast.Slice):
-                    return base
-                return Row(base.model, base.joined) if base.rows and base.model else None
-            if is_a(base, Live) and base.value is connections:
-                return Made(ConnectionProxy)
-            return None
-        if isinstance(node, ast.Lambda):
-            return Inner(node)
-        return Live(node.value) if isinstance(node, ast.Constant) else None
+        for kind, read in _EXPRESSIONS:
+            if isinstance(node, kind):
+                return read(self, node, fuel)
+        return None
+
+    def _attribute(self, node: ast.Attribute, fuel: int) -> object:
+        return self.attribute(self.value(node.value, fuel - 1), node.attr)
+
+    def _called(self, node: ast.Call, fuel: int) -> object:
+        return self.call(self.value(node.func, fuel - 1), node, fuel)
+
+    def _awaited(self, node: ast.Await, fuel: int) -> object:
+        pending = self.value(node.value, fuel - 1)
+        return pending.result if is_a(pending, Pending) else None
+
+    def _subscript(self, node: ast.Subscript, fuel: int) -> object:
+        base = self.value(node.value, fuel - 1)
+        if is_a(base, Query) and not base.manager:
+            if isinstance(node.slice, ast.Slice):
+                return base
+            return Row(base.model, base.joined) if base.rows and base.model else None
+        if is_a(base, Live) and base.value is connections:
+            return Made(ConnectionProxy)
+        return None
 
     def _common(self, nodes: list[ast.expr], fuel: int) -> object:
         """What several expressions have in common: the first, where all are of one kind."""
@@ -202,8 +200,10 @@ class Frame:
         if node.id in self.given:
             return self.given[node.id]
         loops = self._loops.get(node.id, ())
+        if loops and node.id in self.scope.parameters:
+            return None  # now one, now the other
         if loops:
-            kinds = [self._element(iterated, is_async, fuel) for iterated, is_async in loops]
+            kinds = [self._element(iterated, fuel) for iterated in loops]
             return kinds[0] if len({type(kind) for kind in kinds}) == 1 else None
         annotation = self._annotations.get(node.id)
         if annotation is not None:
@@ -218,10 +218,9 @@ class Frame:
             return None
         return live(found)
 
-    def _element(self, node: ast.expr, is_async: bool, fuel: int) -> object:
+    def _element(self, node: ast.expr, fuel: int) -> object:
         """What iterating over ``node`` gives."""
         base = self.value(node, fuel - 1)
-        del is_async
         if is_a(base, Query) and base.rows and base.model is not None and not base.manager:
             return Row(base.model, base.joined)
         return None
@@ -275,9 +274,12 @@ class Frame:
         if is_a(value, type):
             found = class_attribute(value, name)
             if is_a(found, classmethod):
-                function = found.__func__
-                own = is_a(function, FunctionType) and runs(function) is not None
-                return Called(function, Live(value), value) if own else None
+                function: object = found.__func__
+                if client_of(value):
+                    return Live(value)  # redis.Redis.from_url() makes one as calling it does
+                if is_a(function, FunctionType) and runs(function) is not None:
+                    return Called(function, Live(value), value)
+                return None
             return live(found.__func__ if is_a(found, staticmethod) else found)
         if is_a(value, ConnectionProxy):  # of databases; caches have one too
             is_database = own_attribute(value, "_connections") is connections
@@ -360,29 +362,33 @@ class Frame:
 
     def _of_object(self, value: object, node: ast.Call, fuel: int) -> object:
         if is_a(value, type):
-            if issubclass(value, functools.partial):
-                return self.value(node.args[0], fuel - 1) if node.args else None
-            if value is super:
-                return self._super()
-            if issubclass(value, SyncToAsync):
-                return Elsewhere()
-            return Looping() if issubclass(value, AsyncToSync) else self._instance(value)
+            return self._of_class(value, node, fuel)
         if is_a(value, FunctionType):
             name = value.__name__
             if name in {"sync_to_async", "database_sync_to_async"}:
                 return Elsewhere()
             if name == "async_to_sync" and value.__module__.startswith("asgiref"):
                 return Looping() if node.args else None
-            if (instead := made_client(value)) is not None:
-                return Client(instead)
-            return self._returned(Called(value), node, fuel)
+            instead = made_client(value)
+            return Client(instead) if instead else self._returned(Called(value), node, fuel)
         if is_a(value, MethodType) and is_a(value.__func__, FunctionType):
-            first = (
-                live(value.__self__) if is_a(value.__self__, type) else Made(type(value.__self__))
+            owner = value.__self__
+            if is_a(owner, type):
+                instead = client_of(owner)  # redis.Redis.from_url
+                return Client(instead) if instead else None
+            return self._returned(
+                Called(value.__func__, Made(type(owner)), type(owner)), node, fuel
             )
-            owner = value.__self__ if is_a(value.__self__, type) else type(value.__self__)
-            return self._returned(Called(value.__func__, first, owner), node, fuel)
         return None
+
+    def _of_class(self, cls: type, node: ast.Call, fuel: int) -> object:
+        if issubclass(cls, functools.partial):
+            return self.value(node.args[0], fuel - 1) if node.args else None
+        if cls is super:
+            return self._super()
+        if issubclass(cls, SyncToAsync):
+            return Elsewhere()
+        return Looping() if issubclass(cls, AsyncToSync) else self._instance(cls)
 
     def _super(self) -> object:
         owner = self.scope.owner
@@ -453,6 +459,20 @@ class Frame:
         frame = Frame(frame.scope, frame.node, frame.given, frame.returns - 1)
         found = [frame.value(each) for each in values]
         return found[0] if len({type(each) for each in found}) == 1 else None
+
+
+# What each kind of expression is read by.
+_EXPRESSIONS: tuple[tuple[type, Callable[[Frame, Any, int], object]], ...] = (
+    (ast.Name, Frame._name),
+    (ast.Attribute, Frame._attribute),
+    (ast.Call, Frame._called),
+    (ast.Await, Frame._awaited),
+    (ast.Subscript, Frame._subscript),
+    (ast.NamedExpr, lambda frame, node, fuel: frame.value(node.value, fuel - 1)),
+    (ast.IfExp, lambda frame, node, fuel: frame._common([node.body, node.orelse], fuel)),
+    (ast.Lambda, lambda frame, node, fuel: Inner(node)),
+    (ast.Constant, lambda frame, node, fuel: Live(node.value)),
+)
 
 
 def _auser_stands_for() -> FunctionType:

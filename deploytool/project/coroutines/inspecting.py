@@ -187,7 +187,7 @@ def _modules_with_file_responses() -> frozenset[str]:
     found = set()
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None) if is_a(module, ModuleType) else None
-        if isinstance(path, str) and is_own(path):
-            if not wanted.isdisjoint(map(id, list(vars(module).values()))):
-                found.add(name)
+        own = isinstance(path, str) and is_own(path)
+        if own and not wanted.isdisjoint(map(id, list(vars(module).values()))):
+            found.add(name)
     return frozenset(found)

@@ -8,7 +8,7 @@ import builtins
 import inspect
 from dataclasses import dataclass, replace
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django.core.mail
 from asgiref.sync import AsyncToSync, SyncToAsync
@@ -45,10 +45,10 @@ from deploytool.project.coroutines.values import (
     asks,
     fetches,
 )
-from deploytool.project.definitions import class_attribute, is_a, is_own
+from deploytool.project.definitions import class_attribute, is_a
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from deploytool.project.coroutines.facts import UseKind
     from deploytool.project.definitions import FunctionNode
@@ -98,6 +98,13 @@ _CONNECTION = frozenset(
         "get_autocommit",
         "chunked_cursor",
     ]
+)
+# Methods of a user that ask for permissions; superusers have them without asking.
+_PERMISSIONS = frozenset(
+    {
+        *("has_perm", "has_perms", "has_module_perms", "get_user_permissions"),
+        *("get_group_permissions", "get_all_permissions"),
+    }
 )
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -191,28 +198,24 @@ class _Walk:
             return
         if isinstance(node, ast.Call):
             self._call(node, awaited=awaited)
-        elif isinstance(node, ast.Expr):
-            self._dropped(node)
-        elif isinstance(node, ast.For | ast.comprehension):
-            self._iterated(node)
-        elif isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
-            self._tested(node.test)
-        elif isinstance(node, ast.BoolOp):
+        else:
+            for kind, look in _STATEMENTS:
+                if isinstance(node, kind):
+                    look(self, node)
+        self._children(node)
+
+    def _test(self, node: ast.If | ast.While | ast.IfExp | ast.Assert) -> None:
+        self._tested(node.test)
+
+    def _operands(self, node: ast.BoolOp | ast.UnaryOp) -> None:
+        if isinstance(node, ast.BoolOp):
             for each in node.values[:-1]:
                 self._tested(each)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        elif isinstance(node.op, ast.Not):
             self._tested(node.operand)
-        elif isinstance(node, ast.Compare):
-            self._compared(node)
-        elif isinstance(node, ast.Subscript):
-            self._subscript(node)
-        elif isinstance(node, ast.Attribute):
-            self._attribute(node)
-        elif isinstance(node, ast.FormattedValue | ast.Starred):
-            self._tested(node.value)
-        elif isinstance(node, ast.With | ast.AsyncWith):
-            self._entered(node)
-        self._children(node)
+
+    def _shown(self, node: ast.FormattedValue | ast.Starred) -> None:
+        self._tested(node.value)
 
     def _children(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
@@ -295,29 +298,30 @@ class _Walk:
     # Calls
 
     def _call(self, node: ast.Call, *, awaited: bool) -> None:
-        frame = self._frame
-        callee = frame.value(node.func)
-        if is_a(callee, Method):
+        callee = self._frame.value(node.func)
+        if is_a(callee, Live):
+            self._object(callee.value, node, awaited=awaited)
+        elif is_a(callee, Method):
             self._method(callee, node)
-        elif is_a(callee, Client) and isinstance(node.func, ast.Attribute):
-            if not is_local(node.func.attr):
-                self._note("wait", node, callee.instead)
-        elif is_a(callee, Looping):
-            self._note("loop", node, "await the coroutine itself")
-        elif is_a(callee, Elsewhere):
-            self._passes_request(node)
         elif is_a(callee, Inner):
             self._inner(callee.node)
         elif is_auser(callee):
             self._note("loads session", node)
         elif is_a(callee, Called):
             self._called(callee, node)
-        elif is_a(callee, Live):
-            self._object(callee.value, node, awaited=awaited)
-        elif awaited:
-            self._passes_request(node)
-        if callee is None and isinstance(node.func, ast.Attribute):
-            self._unknown(node, node.func)
+        elif is_a(callee, Looping):
+            self._note("loop", node, "await the coroutine itself")
+        elif is_a(callee, Client):
+            self._client(callee, node)
+        else:
+            if awaited or is_a(callee, Elsewhere):
+                self._passes_request(node)
+            if isinstance(node.func, ast.Attribute):
+                self._unknown(node, node.func)
+
+    def _client(self, client: Client, node: ast.Call) -> None:
+        if isinstance(node.func, ast.Attribute) and not is_local(node.func.attr):
+            self._note("wait", node, client.instead)
 
     def _unknown(self, node: ast.Call, function: ast.Attribute) -> None:
         base = function.value
@@ -333,27 +337,29 @@ class _Walk:
         if is_a(of, Query):
             self._query_method(of, name, node)
         elif is_a(of, Row):
-            permissions = name in {"has_perm", "has_perms", "has_module_perms"}
-            if asks(of.model, name) and _is_djangos(of.model, name):
-                self._asks(node, f"await {self._with_a(node.func)}(...)")
-            elif permissions and class_attribute(of.model, f"a{name}"):
-                self._asks(node, f"await {self._with_a(node.func)}(...)")
+            self._row_method(of.model, name, node)
         elif is_a(of, Session):
             if name.startswith("a") and callable(getattr(SessionBase, name, None)):
                 self._note("loads session", node)
             elif callable(getattr(SessionBase, f"a{name}", None)):
                 self._note("session", node, f"await {self._with_a(node.func)}(...)")
         elif is_a(of, Made):
-            if issubclass(of.cls, ConnectionProxy):
-                if name in _CONNECTION:
-                    self._asks(node, "a sync function, called through sync_to_async()")
-            elif issubclass(of.cls, Model):
-                if asks(of.cls, name):
-                    self._asks(node, f"await {self._with_a(node.func)}(...)")
-            elif issubclass(of.cls, EmailMessage) and name == "send":
-                self._note("mail", node, "await asyncio.to_thread(message.send)")
-            elif instead := method_waits(of.cls, name):
-                self._note("wait", node, instead)
+            self._instance_method(of.cls, name, node)
+
+    def _row_method(self, model: type, name: str, node: ast.Call) -> None:
+        if asks(Model, name) or (name in _PERMISSIONS and class_attribute(model, f"a{name}")):
+            self._asks(node, f"await {self._with_a(node.func)}(...)")
+
+    def _instance_method(self, cls: type, name: str, node: ast.Call) -> None:
+        if issubclass(cls, ConnectionProxy):
+            if name in _CONNECTION:
+                self._asks(node, "a sync function, called through sync_to_async()")
+        elif issubclass(cls, Model):  # super().save()
+            self._row_method(cls, name, node)
+        elif issubclass(cls, EmailMessage) and name == "send":
+            self._note("mail", node, "await asyncio.to_thread(message.send)")
+        elif instead := method_waits(cls, name):
+            self._note("wait", node, instead)
 
     def _query_method(self, query: Query, name: str, node: ast.Call) -> None:
         related = query.related and name in {"add", "remove", "set", "clear"}
@@ -376,7 +382,7 @@ class _Walk:
         if runs(callee.function) is None:
             self._passes_request(node)
             return
-        if is_a(first, Row) and asks(first.model, name):
+        if is_a(first, Row) and asks(Model, name):
             self._asks(node, f"await {self._with_a(node.func)}(...)")
             return
         if is_a(first, Query) and asks(QuerySet, name):
@@ -492,6 +498,15 @@ def _name_of(value: object, node: ast.Call) -> str:
     return "" if name.rpartition(".")[2] in ast.unparse(node.func).split(".") else name
 
 
-def _is_djangos(model: type, name: str) -> bool:
-    found = class_attribute(model, name)
-    return is_a(found, FunctionType) and not is_own(found.__code__.co_filename)
+# What each kind of statement or expression, but calls, is looked at by.
+_STATEMENTS: tuple[tuple[Any, Callable[[_Walk, Any], None]], ...] = (
+    (ast.Expr, _Walk._dropped),
+    (ast.For | ast.comprehension, _Walk._iterated),
+    (ast.If | ast.While | ast.IfExp | ast.Assert, _Walk._test),
+    (ast.BoolOp | ast.UnaryOp, _Walk._operands),
+    (ast.Compare, _Walk._compared),
+    (ast.Subscript, _Walk._subscript),
+    (ast.Attribute, _Walk._attribute),
+    (ast.FormattedValue | ast.Starred, _Walk._shown),
+    (ast.With | ast.AsyncWith, _Walk._entered),
+)

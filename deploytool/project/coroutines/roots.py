@@ -131,7 +131,10 @@ class Roots:
                     function = innermost(base.__dict__.get(name))
                     own = function is not None and is_own(function.__code__.co_filename)
                     if function is not None and own and is_coroutine_function(function):
-                        self._add(entry.path, "middleware", function, factory, ("first",))
+                        self._add(
+                            *(entry.path, "middleware", function, factory, ("first",)),
+                            handler=not entry.sync_capable,
+                        )
             return
         function = innermost(factory)
         if function is None or not is_own(function.__code__.co_filename):
@@ -140,7 +143,7 @@ class Roots:
         for node in own_nodes(scope.node.body) if scope.node is not None else ():
             if isinstance(node, ast.AsyncFunctionDef) and self._once(node):
                 frame = Frame(scope, node, _given(node, ("first",), skip=0))
-                self.found.append(Root(entry.path, "middleware", frame))
+                self.found.append(Root(entry.path, "middleware", frame, not entry.sync_capable))
 
     def consumers(self, entrypoints: EntryPoints) -> None:
         """The coroutines of the consumers that are routed."""

@@ -93,8 +93,8 @@ def _functions(callback: Callback) -> Iterator[tuple[FunctionType, type | None]]
     for layer in callback.layers:
         if is_own(layer.__code__.co_filename):
             yield layer, None
-    for subject in subjects:
-        owner = None
+    for given in subjects:
+        owner, subject = None, given
         if is_a(subject, MethodType):
             instance = subject.__self__
             owner = instance if isinstance(instance, type) else type(instance)
@@ -116,31 +116,29 @@ def _sources(frame: Frame, depth: int) -> list[Source]:
     """The generators that are made in a function, or in those that it calls."""
     found: list[Source] = []
     for node in frame.scope.body:
-        if not isinstance(node, ast.Call):
-            continue
-        callee = frame.value(node.func)
-        if is_a(callee, Inner):
-            if is_generator(callee.node):
-                inner = Frame(frame.scope, callee.node)
-                found.append(Source(inner, getattr(callee.node, "name", "<lambda>")))
-            continue
-        target: Called | None = callee if is_a(callee, Called) else None
-        if is_a(callee, Live) and is_a(callee.value, FunctionType):
-            target = Called(callee.value)
-        elif is_a(callee, Live) and is_a(callee.value, type):
-            found += _iterator(callee.value)
-        function = runs(target.function) if target is not None else None
-        if function is None or target is None:
-            continue
-        inside = frame.inside(target, function, node)
-        if inside is None:
-            continue
-        inside.returns = _DEPTH
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            found.append(Source(inside, function.__qualname__))
-        if depth:
-            found += _sources(inside, depth - 1)
+        if isinstance(node, ast.Call):
+            found += _made_by(frame, node, depth)
     return found
+
+
+def _made_by(frame: Frame, node: ast.Call, depth: int) -> Iterator[Source]:
+    callee = frame.value(node.func)
+    target: Called | None = callee if is_a(callee, Called) else None
+    if is_a(callee, Inner) and is_generator(callee.node):
+        yield Source(Frame(frame.scope, callee.node), getattr(callee.node, "name", "<lambda>"))
+    elif is_a(callee, Live) and is_a(callee.value, FunctionType):
+        target = Called(callee.value)
+    elif is_a(callee, Live) and is_a(callee.value, type):
+        yield from _iterator(callee.value)
+    function = runs(target.function) if target is not None else None
+    inside = frame.inside(target, function, node) if function and target else None
+    if function is None or inside is None:
+        return
+    inside.returns = _DEPTH
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        yield Source(inside, function.__qualname__)
+    if depth:
+        yield from _sources(inside, depth - 1)
 
 
 def _iterator(cls: type) -> Iterator[Source]:
@@ -258,24 +256,32 @@ def swallowed(frame: Frame) -> Iterator[tuple[ast.AST, str]]:
     A handler outside of any loop, or one that leaves it, only ends the coroutine.
     """
     for loop in own_nodes(frame.node.body):
-        if not isinstance(loop, _LOOPS):
-            continue
-        for node in own_nodes(loop.body):
-            if isinstance(node, ast.Try | ast.TryStar) and _waits(node.body):
-                for handler in node.handlers:
-                    if _catches(handler.type, frame, asyncio.CancelledError):
-                        if not _ends(handler.body):
-                            name = ast.unparse(handler.type) if handler.type else ""
-                            yield handler, f"except {name}".strip()
-                        break
-            elif isinstance(node, ast.With) and _waits(node.body):
-                for item in node.items:
-                    call = item.context_expr
-                    if isinstance(call, ast.Call) and _is(
-                        frame.value(call.func), contextlib.suppress
-                    ):
-                        if any(_catches(each, frame, asyncio.CancelledError) for each in call.args):
-                            yield node, f"with {ast.unparse(call)}"
+        if isinstance(loop, _LOOPS):
+            for node in own_nodes(loop.body):
+                if isinstance(node, ast.Try | ast.TryStar) and _waits(node.body):
+                    yield from _caught(node, frame)
+                elif isinstance(node, ast.With) and _waits(node.body):
+                    yield from _suppressed(node, frame)
+
+
+def _caught(node: ast.Try | ast.TryStar, frame: Frame) -> Iterator[tuple[ast.AST, str]]:
+    for handler in node.handlers:
+        if _catches(handler.type, frame, asyncio.CancelledError):
+            if not _ends(handler.body):
+                name = ast.unparse(handler.type) if handler.type else ""
+                yield handler, f"except {name}".strip()
+            return
+
+
+def _suppressed(node: ast.With, frame: Frame) -> Iterator[tuple[ast.AST, str]]:
+    for item in node.items:
+        call = item.context_expr
+        if (
+            isinstance(call, ast.Call)
+            and _is(frame.value(call.func), contextlib.suppress)
+            and any(_catches(each, frame, asyncio.CancelledError) for each in call.args)
+        ):
+            yield node, f"with {ast.unparse(call)}"
 
 
 def _is(value: object, wanted: object) -> bool:

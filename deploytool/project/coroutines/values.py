@@ -19,7 +19,7 @@ from django.db.models.fields.related_descriptors import (
 )
 from django.db.models.manager import BaseManager, ManagerDescriptor
 
-from deploytool.project.definitions import class_attribute, is_a
+from deploytool.project.definitions import class_attribute, is_a, own_attribute
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -258,8 +258,7 @@ def live(value: object) -> object:
     if value is None:
         return None
     if is_a(value, ManagerDescriptor):
-        manager: object = value.manager
-        return live(manager)
+        return live(own_attribute(value, "manager"))
     if is_a(value, BaseManager):
         cls = type(value)
         model = getattr(value, "model", None)
