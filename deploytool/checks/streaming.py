@@ -218,7 +218,8 @@ def stream_holds_thread(case: Case) -> Iterator[Finding]:
         yield Finding(
             f"{_name(stream)} is an event stream, and an open one keeps a thread under WSGI: the "
             f"plan has {counted(threads, 'thread')} in each of "
-            f"{counted(case.processes, 'worker')}, and once {capacity} streams are open nobody else is answered.",
+            f"{counted(case.processes, 'worker')}. Once {capacity} streams are open, nobody else "
+            "is answered.",
             "Serve the project over ASGI with async generators, or give the server more threads "
             "than there will be open streams.",
             _where(stream),

@@ -150,7 +150,7 @@ class Frame:
         """The line of ``node`` in its file."""
         outer = self.scope.node or self.node
         decorators = getattr(outer, "decorator_list", [])
-        first = min([outer.lineno, *(each.lineno for each in decorators)])
+        first: int = min([outer.lineno, *(each.lineno for each in decorators)])
         line = int(getattr(node, "lineno", first))
         return int(self.scope.function.__code__.co_firstlineno) + line - first
 
@@ -210,7 +210,9 @@ class Frame:
             return self._annotated(annotation, fuel)
         found = self.scope.resolve(node)
         if is_a(found, Local):
-            inside = any(each is found.node for each in self.scope.body)
+            # One that is decorated may be run in a thread, or anything else.
+            plain = not getattr(found.node, "decorator_list", ())
+            inside = plain and any(each is found.node for each in self.scope.body)
             return Inner(found.node) if inside else None
         if is_a(found, Instance):
             return made(found.cls)

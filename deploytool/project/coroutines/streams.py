@@ -235,8 +235,10 @@ def _leaves(loop: ast.While | ast.For | ast.AsyncFor, frame: Frame) -> bool:
             return True
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
-        if isinstance(node, ast.ExceptHandler) and _catches(node.type, frame, GeneratorExit):
-            continue
+        if isinstance(node, ast.ExceptHandler) and any(
+            _catches(node.type, frame, error) for error in (GeneratorExit, asyncio.CancelledError)
+        ):
+            continue  # where the client leaves
         # next() of something that ends raises StopIteration, which ends a generator's loop
         # with RuntimeError: no orderly way, but a way out.
         if (
