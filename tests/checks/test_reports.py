@@ -270,7 +270,8 @@ def test_annotations_are_one_line_each_and_can_be_read_back(reports):
         grave = {"CRITICAL": "error", "ERROR": "error", "WARNING": "warning"}
         assert name == grave.get(finding["level"], "notice")
         assert properties["title"] == f"{finding['id']} {finding['level']}".strip()
-        assert text == "\n".join(filter(None, [finding["message"], finding["hint"]]))
+        said = "\n".join(filter(None, [finding["message"], finding["hint"]]))
+        assert text == said.encode(errors="backslashreplace").decode()
     places = {text.partition("\n")[0]: properties for _, properties, text in commands}
     assert places["A field."]["file"] == "back end/site/app/models.py"
     assert places["A file with a difficult name."]["file"] == "back end/site/app/a b,c%:é.py"
