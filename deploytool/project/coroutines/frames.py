@@ -105,7 +105,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         self._stored: set[str] = set()
-        self.fetched: set[str] = set()
+        self._fetched: dict[str, int] = {}
         self.set_attributes: set[str] = set()
         self._loops: dict[str, list[ast.expr]] = {}
         for node in self.scope.body:
@@ -144,7 +144,16 @@ class Frame:
             }
         for each in given:
             inside = each.elts if isinstance(each, ast.List | ast.Tuple) else [each]
-            self.fetched |= {one.id for one in inside if isinstance(one, ast.Name)}
+            for one in inside:
+                if isinstance(one, ast.Name):
+                    line = min(one.lineno, self._fetched.get(one.id, one.lineno))
+                    self._fetched[one.id] = line
+
+    def is_fetched(self, node: ast.expr) -> bool:
+        """Whether ``node`` is a variable that something async has loaded above."""
+        if not isinstance(node, ast.Name):
+            return False
+        return self._fetched.get(node.id, node.lineno) < node.lineno
 
     def line(self, node: ast.AST) -> int:
         """The line of ``node`` in its file."""

@@ -274,7 +274,7 @@ class _Walk:
         elif is_a(base, Request) and node.attr == "user" and isinstance(node.ctx, ast.Store):
             self._note("loads", node)
         elif is_a(base, Row):
-            known = isinstance(node.value, ast.Name) and node.value.id in self._frame.fetched
+            known = self._frame.is_fetched(node.value)
             known = known or node.attr in self._frame.set_attributes
             if fetches(base, node.attr) and isinstance(node.ctx, ast.Load) and not known:
                 self._asks(node, f"select_related({node.attr!r}) in the query")
@@ -469,7 +469,7 @@ class _Walk:
     # Helpers of the above
 
     def _is_query(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.Name) and node.id in self._frame.fetched:
+        if self._frame.is_fetched(node):
             return False
         found = self._frame.value(node)
         return is_a(found, Query) and not found.manager and not found.empty
