@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from deploytool.checks.rule import Finding, rule
-from deploytool.project.file_serving import subclass_of
-from deploytool.project.services import ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 _SERVERS = (WHITENOISE, "servestatic.middleware.ServeStaticMiddleware")
-_HANDLER = "django.contrib.staticfiles.handlers.StaticFilesHandlerMixin"
 
 
 def _nobody(case: Case) -> tuple[Letter, str]:
@@ -506,52 +503,6 @@ def media_anywhere(case: Case) -> Iterator[Finding]:
         'Set MEDIA_ROOT = BASE_DIR / "media", or another absolute path.',
         case.set_at("MEDIA_ROOT"),
     )
-
-
-@rule(509, "W")
-def development_handler(case: Case) -> Iterator[Finding]:
-    """The handler that `runserver` serves static files with stands around the entry point.
-
-    The planned entry point is a `StaticFilesHandler` or `ASGIStaticFilesHandler`.
-
-    ## Why is this bad?
-    For each static file it looks through every app's directory, and it serves what was never
-    collected, without hashes, compression or headers for caches. It is made for development.
-
-    ## Example
-    ```python
-    application = StaticFilesHandler(get_wsgi_application())
-    ```
-
-    ## Use instead
-    ```python
-    application = get_wsgi_application()
-    ```
-    and WhiteNoise or the proxy for static files.
-
-    ## Source
-    Django's documentation, "django.contrib.staticfiles.views.serve()" ("grossly inefficient and
-    probably insecure") and "How to deploy static files".
-    """
-    if settings.DEBUG:
-        return  # the wrapper may be there for development alone
-    for wrapper in case.entry.wrappers:
-        if _is_development_handler(wrapper, case):
-            yield Finding(
-                f"{case.entry.application} is a {wrapper.rpartition('.')[2]}: as planned it "
-                "looks through every app's directory for each static file.",
-                "Take it off, and let WhiteNoise or the proxy serve STATIC_ROOT.",
-                case.entry.location or case.entry.application,
-            )
-            return
-
-
-def _is_development_handler(wrapper: str, case: Case) -> bool:
-    module, _, name = wrapper.rpartition(".")
-    if module != (case.entry.application or "").partition(":")[0]:
-        return _HANDLER in ancestors(wrapper)
-    # An entry point is not imported into this process: its own class is read.
-    return subclass_of(module, name, _HANDLER, case.project.base_dir)
 
 
 @rule(510, "W")

@@ -29,7 +29,7 @@ from django.views import static as static_views
 from deploytool.project.callbacks import unwrap
 from deploytool.project.definitions import class_attribute, is_own, location_of
 from deploytool.project.forwarding import sources_around
-from deploytool.project.services import ancestors, entries, static_servers
+from deploytool.project.services import entries, static_servers
 from deploytool.project.sources import own_sources
 from deploytool.project.views import walk_routes
 
@@ -288,25 +288,3 @@ def _media_served(path: str, project: Project, interface: Interface) -> bool:
         ),
     ]
     return any(source.mentions("MEDIA_URL", "MEDIA_ROOT") for source in around)
-
-
-def subclass_of(module: str, name: str, ancestor: str, base_dir: str) -> bool:
-    """Whether the class ``name`` that ``module`` writes derives from ``ancestor``.
-
-    Read from its source, as far as its bases are imported by their names.
-    """
-    ending = module.replace(".", "/") + ".py"
-    for source in own_sources(base_dir):
-        if not source.path.replace("\\", "/").endswith(f"/{ending}"):
-            continue
-        imported = {
-            alias.asname or alias.name: f"{node.module}.{alias.name}"
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
-        }
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                bases = (imported.get(getattr(base, "id", ""), "") for base in node.bases)
-                return any(ancestor in ancestors(base) for base in bases if base)
-    return False
