@@ -35,11 +35,12 @@ class Test:
     """A test in the code, which only a request decides; ``about`` is what it asks for.
 
     ``mode`` (asynchronous or not), ``type`` (of the content), ``path`` (of the request),
-    ``exception`` (what is done after one) or ``other``.
+    ``exception`` (what is done after one), ``end`` (that the function ends without a
+    return) or ``other``.
     """
 
     text: str
-    about: Literal["mode", "type", "path", "exception", "other"]
+    about: Literal["mode", "type", "path", "exception", "end", "other"]
 
     @property
     def is_positive(self) -> bool:
@@ -77,8 +78,8 @@ class Noticed:
 class Result:
     """One thing that a call may give.
 
-    ``kind`` is ``response``, ``none``, ``generator``, ``unknown`` or ``raises``, with
-    ``coroutine>`` before it as often as it has to be awaited.
+    ``kind`` is ``response`` (from inside), ``own-response``, ``none``, ``generator``,
+    ``unknown`` or ``raises``, with ``coroutine>`` before it as often as it has to be awaited.
     """
 
     kind: str
@@ -152,13 +153,14 @@ class Chain:
     """Every entry, the outermost first; empty where the process could not say anything.
 
     ``before_setup`` and ``after_setup`` are the entries in the settings before and after
-    the apps were set up.
+    the apps were set up; ``finished`` where all of them could be looked at.
     """
 
     interface: Interface
     entries: tuple[Conduct, ...] = ()
     before_setup: tuple[str, ...] = ()
     after_setup: tuple[str, ...] = ()
+    finished: bool = False
     error: Failure | None = None
 
     @property
@@ -222,6 +224,7 @@ class PendingChain:
             tuple(sorted(found, key=lambda each: each.index)),
             tuple(raw.get("before_setup", ())),
             tuple(raw.get("after_setup", ())),
+            raw.get("finished", False),
             _failure(raw["error"], base) if raw.get("error") else None,
         )
 
@@ -244,7 +247,6 @@ def _conduct(raw: dict[str, Any], base: str, trace: str, timeout: float) -> Cond
         trail = own_frames(trace, base)
         message = f"making it did not end within {timeout:g} s"
         error = Failure("TimeoutError", message, trail[-1] if trail else None, trail)
-    hooks = {**raw.get("around_call", {}), **raw.get("hooks", {})}
     return Conduct(
         index=raw["index"],
         path=raw.get("path", ""),
@@ -269,7 +271,7 @@ def _conduct(raw: dict[str, Any], base: str, trace: str, timeout: float) -> Cond
                 _location(each["at"], base),
                 _results(each.get("results", ())),
             )
-            for name, each in hooks.items()
+            for name, each in raw.get("hooks", {}).items()
         ),
         noticed=_noticed(raw.get("events", {}), base),
     )

@@ -46,8 +46,7 @@ def main() -> None:
             write(after_setup=[str(each) for each in paths])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                is_async = request["interface"] == "asgi"
-                replay(paths, is_async=is_async, done=lambda found: write(entries=found))
+                replay(paths, request["interface"], lambda found: write(entries=found))
             write(finished=True)
         except BaseException as error:
             write(error=described(error))

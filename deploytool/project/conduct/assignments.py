@@ -110,7 +110,7 @@ class Assignments(Calls):
         if isinstance(owner, Awaitable):
             raise Raised(TypeError, self.event("uses-coroutine", place))
         if isinstance(owner, Response | Headers):
-            self.heeds_header(key, place, sets=True)
+            self.heeds_header(owner, key, place, sets=True)
         elif is_derived(value):
             if isinstance(owner, ThreadState):
                 self.note(self.event("stores", place, f"thread:{owner.owner}"))

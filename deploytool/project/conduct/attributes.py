@@ -93,22 +93,27 @@ class Attributes(Reader):
         if name == "headers":
             return Headers(owner)
         if owner.kind == "plain":
-            if name == "streaming":
-                return Known(False)
-            if name in ("streaming_content", "is_async"):
-                raise Raised(AttributeError)
-            return Method(owner, name)
+            return self._of_plain(owner, name, place)
         if name in ("content", "text"):
             raise Raised(AttributeError, self.event("content", place, name))
-        if name == "streaming":
-            return Known(True)
-        if name == "is_async":
-            return Known(owner.kind == "async")
-        if name == "streaming_content":
-            return Stream(owner.kind, of_response=True)
-        if name == "status_code":
-            return Known(200)
+        known: dict[str, Value] = {
+            "streaming": Known(True),
+            "is_async": Known(owner.kind == "async"),
+            "streaming_content": Stream(owner.kind, of_response=True),
+            "status_code": Known(200),
+        }
+        if name in known:
+            return known[name]
         return Method(owner, name) if hasattr(model(owner.kind), name) else Unknown()
+
+    def _of_plain(self, owner: Response, name: str, place: Place) -> Value:
+        if name == "streaming":
+            return Known(False)
+        if name in ("streaming_content", "is_async"):
+            raise Raised(AttributeError)
+        if name in ("content", "text") and not owner.own:
+            self.note(self.event("reads-content", place, name))
+        return Method(owner, name)
 
     def _of_request(self, name: str, place: Place) -> Value:
         _, state, _ = place

@@ -57,6 +57,7 @@ DEPTH = 9
 # Modules of Django's that are read: what middleware inherits. The rest is known by its names.
 _DJANGO = ("django.middleware.", "django.utils.deprecation")
 _ITERATING = (map, filter, zip, enumerate, list, tuple, set, frozenset, sorted, iter, reversed, sum)
+_SETTING = frozenset({"__setitem__", "update", "set_cookie", "delete_cookie", "set_signed_cookie"})
 _ADDING = frozenset({"append", "add", "push", "insert", "update", "setdefault", "appendleft"})
 
 
@@ -171,6 +172,8 @@ class Calls(Expressions):
         derived = any(map(is_derived, [*args, *(each for _, each in keywords)]))
         node = function_node(code) if reads_source(function) else None
         if node is None or len(self.around) >= DEPTH:
+            if any(isinstance(each, Response) and not each.own for each in args):
+                self.note(self.event("gives-away", place, function.__name__))
             if code.co_flags & inspect.CO_ASYNC_GENERATOR:
                 return Stream("async")
             if code.co_flags & inspect.CO_COROUTINE:
@@ -312,8 +315,7 @@ class Calls(Expressions):
         if isinstance(owner, Response) and name == "render":
             return owner
         if isinstance(owner, Response | Headers):
-            sets = name in ("setdefault", "__setitem__") and len(args) > 1
-            self.heeds_header(args[0] if args else Unknown(), place, sets=sets)
+            self._of_response(owner, name, args, place)
         if isinstance(owner, Known):
             if type(owner.obj) in (bytes, str) and name == "join" and args:
                 self.iterated(args[0], place, is_async=False)
@@ -326,12 +328,27 @@ class Calls(Expressions):
                     return Unknown()
         return Unknown(derived)
 
-    def heeds_header(self, name: Value, place: Place, *, sets: bool = False) -> None:
-        """Note that the code looks at, sets or deletes a header that rules ask about."""
-        text = name.obj.lower() if isinstance(name, Known) and type(name.obj) is str else ""
+    def _of_response(
+        self, owner: Response | Headers, name: str, args: Sequence[Value], place: Place
+    ) -> None:
+        key = args[0] if args else Unknown()
+        if name in ("set_cookie", "delete_cookie", "set_signed_cookie"):
+            key = Known("Set-Cookie")
+        elif name == "update":
+            key = Unknown()
+        sets = name in _SETTING or (name == "setdefault" and len(args) > 1)
+        self.heeds_header(owner, key, place, sets=sets)
+
+    def heeds_header(
+        self, owner: Response | Headers, name: Value, place: Place, *, sets: bool = False
+    ) -> None:
+        """Note that the code looks at, sets or deletes a header of a response."""
+        response = owner.response if isinstance(owner, Headers) else owner
+        known = isinstance(name, Known) and type(name.obj) is str
+        text = name.obj.lower() if known else "?"  # type: ignore[attr-defined]
         if text == "content-length":
             self.note(self.event("content-length", place))
         elif text == "content-encoding":
             self.note(self.event("encoding", place))
-        elif text == "access-control-allow-origin" and sets:
-            self.note(self.event("cors", place))
+        if sets and not response.own:
+            self.note(self.event("sets-header", place, text))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import inspect
 import types
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
 from django.utils.deprecation import MiddlewareMixin
 
 from deploytool.project.conduct.events import Exhausted, Raised
 from deploytool.project.conduct.interpreting import Interpreter
 from deploytool.project.conduct.loading import ABSENT, static
+from deploytool.project.conduct.noticing import INSIDE
 from deploytool.project.conduct.values import (
     Awaitable,
     Frame,
@@ -35,13 +39,22 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("plain", "sync", "async")
 AROUND_CALL = ("process_request", "process_response")
-AROUND_VIEW = ("process_view", "process_template_response", "process_exception")
+_HOOKS: dict[str, list[Value]] = {
+    "process_request": [Request()],
+    "process_response": [Request(), Response()],
+    "process_view": [Request(), Unknown(), Many(()), Unknown()],
+    "process_template_response": [Request(), Response()],
+    "process_exception": [Request(), Unknown()],
+}
+"""The hooks of a middleware with what they are called with."""
 
 
-def describe(instance: Any, made_of: Any, handler: Any, *, is_async: bool) -> dict[str, Any]:
+def describe(
+    instance: Any, made_of: Any, handler: Any, *, is_async: bool, interface: str
+) -> dict[str, Any]:
     """What ``instance``, which the factory ``made_of`` gave for ``handler``, is and does.
 
-    ``is_async`` is the mode that Django calls it in.
+    ``is_async`` is the mode that Django calls it in, when it serves ``interface``.
     """
     problem = call_problem(instance)
     found: dict[str, Any] = {
@@ -51,14 +64,6 @@ def describe(instance: Any, made_of: Any, handler: Any, *, is_async: bool) -> di
         "call_at": _place_of(_call_function(instance)),
         "init_at": _place_of(_method(instance, "__init__")),
         "coroutine": inspect.iscoroutinefunction(_call_function(instance)),
-        "around_call": {
-            name: {
-                "at": _place_of(_method(instance, name)),
-                "marked": inspect.iscoroutinefunction(getattr(instance, name, None)),
-            }
-            for name in AROUND_CALL
-            if hasattr(instance, name)
-        },
         "is_function": not isinstance(made_of, type),
         "results": [],
         "hooks": {},
@@ -67,7 +72,9 @@ def describe(instance: Any, made_of: Any, handler: Any, *, is_async: bool) -> di
     if problem is not None:
         return found
     for kind in KINDS:
-        results, events, hooks = _read(instance, made_of, handler, is_async=is_async, kind=kind)
+        results, events, hooks = _read(
+            instance, made_of, handler, is_async=is_async, interface=interface, kind=kind
+        )
         found["events"][kind] = events
         if kind == "plain":
             found["results"], found["hooks"] = results, hooks
@@ -115,27 +122,37 @@ def _place_of(function: types.FunctionType | None) -> tuple[str, int] | None:
 
 
 def _read(
-    instance: Any, made_of: Any, handler: Any, *, is_async: bool, kind: Kind
+    instance: Any, made_of: Any, handler: Any, *, is_async: bool, interface: str, kind: Kind
 ) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """What a call gives, what is noticed on the way, and what the other hooks give."""
-    reader = Interpreter(handler, is_async=is_async, kind=kind)
-    reader.subjects = [instance, *_wrapped(instance, made_of)]
-    results = _called(reader, Known(instance), [Request()], on_loop=is_async)
+    """What a call gives, what is noticed on the way, and what each hook gives by itself."""
+    reader = _reader(instance, made_of, handler, is_async=is_async, interface=interface, kind=kind)
+    results = _called(reader, Known(instance), [Request()], State(), on_loop=is_async)
     hooks: dict[str, Any] = {}
-    for name in AROUND_VIEW:
+    for name, given in _HOOKS.items():
         if not hasattr(instance, name):
             continue
         hook = getattr(instance, name)
         marked = inspect.iscoroutinefunction(hook)
-        given: list[Value] = {
-            "process_view": [Request(), Unknown(), Many(()), Unknown()],
-            "process_template_response": [Request(), Response()],
-            "process_exception": [Request(), Unknown()],
-        }[name]
-        returned = _called(reader, Known(hook), given, on_loop=marked and is_async)
-        at = _place_of(_method(instance, name))
-        hooks[name] = {"at": at, "marked": marked, "results": returned}
+        # The call has read these two where it reaches them; the others stand for themselves.
+        own = reader if name not in AROUND_CALL else copy(reader)
+        if own is not reader:
+            own.events = {}
+        state = State()
+        if name != "process_request":
+            state.attributes[INSIDE] = Known(True)
+        answer = _called(own, Known(hook), given, state, on_loop=marked and is_async)
+        hooks[name] = {"at": _place_of(_method(instance, name)), "marked": marked}
+        hooks[name]["results"] = answer
     return results, [event.as_dict() for event in reader.events], hooks
+
+
+def _reader(
+    instance: Any, made_of: Any, handler: Any, *, is_async: bool, interface: str, kind: Kind
+) -> Interpreter:
+    reader = Interpreter(handler, is_async=is_async, kind=kind)
+    reader.subjects = [instance, *_wrapped(instance, made_of)]
+    reader.request_class = ASGIRequest if interface == "asgi" else WSGIRequest
+    return reader
 
 
 def _wrapped(instance: Any, made_of: Any) -> Iterator[Any]:
@@ -146,10 +163,10 @@ def _wrapped(instance: Any, made_of: Any) -> Iterator[Any]:
 
 
 def _called(
-    reader: Interpreter, function: Value, args: list[Value], *, on_loop: bool
+    reader: Interpreter, function: Value, args: list[Value], state: State, *, on_loop: bool
 ) -> list[dict[str, Any]]:
     frame = Frame("", 0, {}, on_loop, is_coroutine=False)
-    place = (ast.Name("request"), State(), frame)
+    place = (ast.Name("request"), state, frame)
     try:
         value = reader.call(function, args, [], place)
     except Raised as raised:
@@ -175,7 +192,7 @@ def _results(value: Value, prefix: str = "") -> Iterator[dict[str, Any]]:
 
 def _kind(value: Value) -> str:
     if isinstance(value, Response):
-        return "response"
+        return "own-response" if value.own else "response"
     if isinstance(value, Known) and value.obj is None:
         return "none"
     return "generator" if isinstance(value, Stream) else "unknown"

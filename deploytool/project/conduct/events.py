@@ -13,12 +13,14 @@ EventKind = Literal[
     "awaits-value",
     "to-thread",
     "content",
+    "reads-content",
     "iterates-async",
     "iterates-sync",
     "writes-content",
     "content-length",
     "encoding",
-    "cors",
+    "sets-header",
+    "gives-away",
     "stores",
     "reads",
     "sets",
@@ -35,10 +37,11 @@ class Event:
     ``content``: asks a streaming response for its content. ``iterates-async`` and
     ``iterates-sync``: iterates the content in the way of the other kind. ``writes-content``:
     replaces a response's content. ``content-length`` and ``encoding``: heeds that header.
-    ``cors``: sets the header that lets other origins read a response. ``stores``: keeps
-    something of the request in ``detail``. ``reads`` and ``sets``: the attribute ``detail``
-    of the request. ``missing``: the attribute ``detail`` of the middleware itself, which
-    nothing has set.
+    ``sets-header``: the header ``detail`` of the response, ``?`` where that is not known.
+    ``reads-content``: of a response that does not stream. ``gives-away``: passes the response
+    to a function of Django's. ``stores``: keeps something of the request in ``detail``.
+    ``reads`` and ``sets``: the attribute ``detail`` of the request. ``missing``: the attribute
+    ``detail`` of the middleware itself, which nothing has set.
     """
 
     kind: EventKind

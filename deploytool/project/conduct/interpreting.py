@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from deploytool.project.definitions import FunctionNode
 
 
+_ENDED = Condition("it ends without a return", "end")
+
+
 class Interpreter(Assignments):
     """Reads functions."""
 
@@ -46,7 +49,9 @@ class Interpreter(Assignments):
         names += [each.names for each in ast.walk(node) if isinstance(each, ast.Global)]
         frame.global_names = frozenset(name for each in names for name in each)
         ends = self._block(node.body, [state], frame)
-        found = ends.returned + [(Known(None), end) for end in ends.going_on]
+        # Only of the function that Django calls is it of interest that it ends.
+        ended = (_ENDED,) if len(self.around) == 1 else ()
+        found = ends.returned + [(Known(None), end.under(*ended)) for end in ends.going_on]
         if not found and ends.raised:
             raise next((each for each, _ in ends.raised if each.event), ends.raised[0][0])
         for raised, end in ends.raised:
@@ -181,7 +186,7 @@ class Interpreter(Assignments):
                 if isinstance(owner, Awaitable):
                     raise Raised(TypeError, self.event("uses-coroutine", (node, state, frame)))
                 if isinstance(owner, Response | Headers):
-                    self.heeds_header(key, (node, state, frame))
+                    self.heeds_header(owner, key, (node, state, frame), sets=True)
         ends = Ends()
         ends.going_on.append(state)
         return ends
@@ -251,7 +256,8 @@ class Interpreter(Assignments):
             ends.going_on += one.going_on
         last = node.cases[-1].pattern
         if not (isinstance(last, ast.MatchAs) and last.pattern is None):
-            ends.going_on.append(state)
+            # The cases may well be all that there are.
+            ends.going_on.append(state.under(Condition("no case", "exception")))
         return ends
 
     # try and with

@@ -8,9 +8,15 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
+from django.core.handlers.asgi import ASGIRequest
 
 from deploytool.project.conduct.events import Raised
-from deploytool.project.conduct.loading import has_attribute, is_instance
+from deploytool.project.conduct.loading import (
+    has_attribute,
+    is_instance,
+    is_request,
+    request_attributes,
+)
 from deploytool.project.conduct.values import (
     Adapted,
     Awaitable,
@@ -52,11 +58,19 @@ def is_coroutine_function(value: Value) -> bool:
 
 def _hasattr(run: Expressions, args: list[Value], keywords: Pairs, place: Place) -> Value:
     name = args[1].obj if len(args) > 1 and isinstance(args[1], Known) else None
-    answer = has_attribute(args[0], name) if isinstance(name, str) else None
+    answer = _has(run, args[0], name) if isinstance(name, str) else None
     key = _key(args[0], name)
     if key is not None and key in place[1].attributes:
         answer = True
     return Unknown() if answer is None else Known(answer)
+
+
+def _has(run: Expressions, value: Value, name: str) -> bool | None:
+    if not isinstance(value, Request):
+        return has_attribute(value, name)
+    if name in ("scope", "environ"):  # of one interface's requests alone
+        return (name == "scope") == issubclass(run.request_class, ASGIRequest)
+    return True if name in request_attributes() else None
 
 
 def _key(value: Value, name: object) -> tuple[int, str] | None:
@@ -76,7 +90,7 @@ def _getattr(run: Expressions, args: list[Value], keywords: Pairs, place: Place)
     if len(args) < 3:
         return run.attribute(args[0], made, state, frame)
     owner, default = args[0], args[2]
-    answer = has_attribute(owner, name)
+    answer = _has(run, owner, name)
     key = _key(owner, name)
     if answer is False and key not in state.attributes:
         return default
@@ -105,7 +119,11 @@ def _isinstance(run: Expressions, args: list[Value], keywords: Pairs, place: Pla
     classes = args[1] if len(args) > 1 else Unknown()
     if isinstance(classes, Many) and all(isinstance(each, Known) for each in classes.items):
         classes = Known(tuple(each.obj for each in classes.items))  # type: ignore[attr-defined]
-    answer = is_instance(args[0], classes.obj) if isinstance(classes, Known) else None
+    answer = None
+    if isinstance(classes, Known) and isinstance(args[0], Request):
+        answer = is_request(run.request_class, classes.obj)
+    elif isinstance(classes, Known):
+        answer = is_instance(args[0], classes.obj)
     return Unknown() if answer is None else Known(answer)
 
 

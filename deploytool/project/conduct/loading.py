@@ -190,8 +190,6 @@ def _is_instance(value: Value, classes: Any) -> bool | None:
         return issubclass(type(value.obj), classes)
     if isinstance(value, Awaitable):
         return issubclass(types.CoroutineType, classes)
-    if isinstance(value, Request):
-        return True if issubclass(HttpRequest, classes) else None
     if isinstance(value, Stream):
         made = types.AsyncGeneratorType if value.kind == "async" else types.GeneratorType
         if issubclass(made, classes):
@@ -224,6 +222,17 @@ def _any(classes: Any, test: Callable[[type], bool]) -> bool:
     return any(not isinstance(each, type) or test(each) for each in _flat(classes))
 
 
+def is_request(cls: type[HttpRequest], classes: Any) -> bool | None:
+    """``isinstance(request, classes)`` for a request of the class ``cls``."""
+    try:
+        if issubclass(cls, classes):
+            return True
+    except TypeError:
+        return None
+    # A framework's own request may look like anything.
+    return False if _all(classes, lambda each: issubclass(each, HttpRequest)) else None
+
+
 def has_attribute(value: Value, name: str) -> bool | None:
     """``hasattr(value, name)``, None where that cannot be told."""
     if isinstance(value, Known):
@@ -237,8 +246,6 @@ def has_attribute(value: Value, name: str) -> bool | None:
         if hasattr(HttpResponse, name):
             return True
         return False if name in ("streaming_content", "is_async") else None
-    if isinstance(value, Request):
-        return True if name in request_attributes() else None
     if isinstance(value, Awaitable):
         return hasattr(types.CoroutineType, name)
     return None

@@ -6,6 +6,8 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
+from django.http import HttpRequest
+
 from deploytool.project.conduct.events import Event, EventKind, Raised
 from deploytool.project.conduct.values import (
     Condition,
@@ -50,6 +52,7 @@ class Reader:
         self.kind: Kind = kind
         self.events: dict[Event, None] = {}
         self.subjects: list[object] = []
+        self.request_class: type[HttpRequest] = HttpRequest
         self.catching: list[type[BaseException] | tuple[type[BaseException], ...]] = []
         self.around: list[tuple[Condition, ...]] = []
         self._fuel = FUEL

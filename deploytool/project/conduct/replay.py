@@ -57,21 +57,21 @@ class _Handler(djangos_base.BaseHandler):
         return adapted
 
 
-def replay(paths: list[Any], *, is_async: bool, done: Callable[[list[Any]], None]) -> None:
+def replay(paths: list[Any], interface: str, done: Callable[[list[Any]], None]) -> None:
     """Make every middleware of ``paths`` and describe it, the innermost first as Django does.
 
     ``done`` is called with all descriptions so far, after each.
     """
     found: list[Any] = []
-    handler_is_async = is_async
+    handler_is_async = interface == "asgi"
     for index in reversed(range(len(paths))):
         done([*found, {"index": index, "path": str(paths[index]), "status": "hangs"}])
-        one, handler_is_async = _one(paths[index], handler_is_async)
+        one, handler_is_async = _one(paths[index], interface, handler_is_async)
         found.append({"index": index, "path": str(paths[index]), **one})
         done(found)
 
 
-def _one(path: Any, handler_is_async: bool) -> tuple[dict[str, Any], bool]:
+def _one(path: Any, interface: str, handler_is_async: bool) -> tuple[dict[str, Any], bool]:
     try:
         factory = import_string(path)
         can_sync = bool(getattr(factory, "sync_capable", True))
@@ -102,7 +102,7 @@ def _one(path: Any, handler_is_async: bool) -> tuple[dict[str, Any], bool]:
         base.settings, base.MiddlewareNotUsed = before
     one = {"status": "made", "mode": mode, "marked": _is_marked(instance)}
     try:
-        one.update(describe(instance, factory, handler.given, is_async=mode))
+        one.update(describe(instance, factory, handler.given, is_async=mode, interface=interface))
     except Exception as error:  # an object that cannot be looked at: nothing is known of it
         one["unread"] = described(error)
     return one, mode

@@ -170,11 +170,12 @@ class Condition:
     """A test that cannot be decided, on the way to something.
 
     ``about`` is what it asks for: ``mode`` (asynchronous or not), ``type`` (the type of the
-    content), ``path`` (of the request), ``exception`` (what is done after one), ``other``.
+    content), ``path`` (of the request), ``exception`` (what is done after one), ``end`` (that
+    the function ends without a return), ``other``.
     """
 
     text: str
-    about: Literal["mode", "type", "path", "exception", "other"] = "other"
+    about: Literal["mode", "type", "path", "exception", "end", "other"] = "other"
 
 
 @dataclass(slots=True)
