@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 
+from deploytool.checks.inference import infer
 from deploytool.project.cache_uses import CacheUse, cache_uses
 from deploytool.project.chain import Chain, PendingChain
 from deploytool.project.coroutines import AsyncCode, inspect_async_code
@@ -18,11 +19,13 @@ from deploytool.project.databases import DatabaseSettings, inspect_databases
 from deploytool.project.file_serving import inspect_file_serving
 from deploytool.project.forwarding import inspect_forwarding
 from deploytool.project.layer_uses import LayerUse, layer_uses
+from deploytool.project.settings_choice import Choices, inspect_choices
 from deploytool.project.settings_source import setting_location
 from deploytool.project.throttles import Throttle, inspect_throttles
 
 if TYPE_CHECKING:
     from deploytool.checks.deployment import Deployment
+    from deploytool.checks.inference import Inference
     from deploytool.plan import Plan
     from deploytool.project import Project
     from deploytool.project.facts import EntryPoint, Location
@@ -49,6 +52,11 @@ class Case:
     def asgi(self) -> bool:
         """Whether the plan serves ASGI."""
         return self.plan.interface == "asgi"
+
+    @cached_property
+    def files(self) -> Inference:
+        """The project's own deployment files, and what they start."""
+        return infer(self.project)
 
     @cached_property
     def entry(self) -> EntryPoint:
@@ -138,6 +146,11 @@ class Case:
     def throttles(self) -> tuple[Throttle, ...]:
         """The throttles of the views, with their caches."""
         return inspect_throttles(self.project.base_dir)
+
+    @cached_property
+    def settings_choices(self) -> Choices:
+        """The settings that manage.py, the entry points and Celery choose by themselves."""
+        return inspect_choices(self.project)
 
     def setting(self, name: str, kind: type[T], default: T) -> T:
         """The setting ``name`` if it is of ``kind``, else ``default``.

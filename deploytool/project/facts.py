@@ -121,15 +121,19 @@ class Started:
 
     ``debug`` is DEBUG there, None where the settings were not loaded. ``same_secret`` says
     whether SECRET_KEY is there what it is in the inspecting process, None where there is
-    none or where the settings are of another module. ``static_handler`` is the wrapper that
-    answers for static files as ``runserver`` does; ``as_classes`` are the HTTP consumers
-    that are routed without ``.as_asgi()``.
+    none or where the settings are of another module. ``problem`` is why the pieces of the
+    application do not fit together, and ``handler_interface`` what Django's handler at the
+    end of the chain is. ``static_handler`` is the wrapper that answers for static files as
+    ``runserver`` does; ``as_classes`` are the HTTP consumers that are routed without
+    ``.as_asgi()``.
     """
 
     debug: bool | None = None
     same_secret: bool | None = None
     background: tuple[Background, ...] = ()
     connections: tuple[EarlyConnection, ...] = ()
+    problem: str | None = None
+    handler_interface: Interface | None = None
     static_handler: str | None = None
     as_classes: tuple[str, ...] = ()
 

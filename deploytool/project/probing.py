@@ -26,12 +26,17 @@ GRACE = 3.0
 class Asked:
     """A request under way in a process of its own; :meth:`answer` has to be called.
 
-    ``changes`` to the environment: None takes a variable away. Nothing raises; a process
-    that cannot be started has no answer.
+    ``changes`` to the environment: None takes a variable away. ``import_path`` is the
+    project's unless another is given. Nothing raises; a process that cannot be started has
+    no answer.
     """
 
     def __init__(
-        self, project: Project, request: Mapping[str, Any], changes: Mapping[str, str | None]
+        self,
+        project: Project,
+        request: Mapping[str, Any],
+        changes: Mapping[str, str | None],
+        import_path: Sequence[str] | None = None,
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="deploytool-")
         directory = Path(self._directory.name)
@@ -43,7 +48,7 @@ class Asked:
             "trace": str(directory / "trace"),
         }
         argv = [sys.executable, "-P", "-u", str(PROBE), json.dumps(whole)]
-        env = environment(project.import_path, changes)
+        env = environment(project.import_path if import_path is None else import_path, changes)
         self._process: IsolatedProcess | None = None
         try:
             self._process = IsolatedProcess(argv, env, directory / "output", timeout + GRACE)

@@ -29,6 +29,8 @@ def started(raw: dict[str, Any], base_dir: str, secret: str | None) -> Started:
         same_secret=None if secret is None or there is None else there == secret,
         background=background_facts(left["background"], base_dir),
         connections=tuple(_connection(each, base_dir) for each in left["connections"]),
+        problem=raw["problem"],
+        handler_interface=raw["handler_interface"],
         static_handler=raw["static_handler"],
         as_classes=tuple(dict.fromkeys(raw["as_classes"])),
     )

@@ -83,6 +83,8 @@ class Walk:
             return self.inside(app, inside, way.through(dotted(app)))
         answered = set(way.types & {"http"})
         if answered:
+            if self.found.handler is None:
+                self.found.handler_interface = "asgi" if descends(app, HANDLERS[1]) else "wsgi"
             self.found.http_way(way.wrappers, dotted(app))
         function = function_of(app)
         if function is not None and not function.__module__.startswith("django.core.handlers."):

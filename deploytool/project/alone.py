@@ -1,0 +1,41 @@
+"""Whether an entry point can be imported without what manage.py adds to the import path."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from deploytool.project.probing import Asked, failure_of
+
+if TYPE_CHECKING:
+    from deploytool.project.facts import EntryPoint, Failure, Project
+
+
+def import_alone(project: Project, entry: EntryPoint) -> Failure | None:
+    """Why ``entry``, sound as it is here, cannot be imported from the base directory alone.
+
+    None where it can, and where manage.py has added nothing: nothing is started then.
+    """
+    if entry.status != "ok" or entry.application is None or not _added(project):
+        return None
+    module, _, attribute = entry.application.partition(":")
+    request = {
+        "module": module,
+        "attribute": attribute,
+        "role": entry.interface,
+        "salt": secrets.token_hex(32),
+    }
+    changes = {"DJANGO_SETTINGS_MODULE": project.settings_module}
+    answer = Asked(project, request, changes, import_path=[project.base_dir]).answer()
+    if answer is None or "status" in answer:
+        return None
+    error = failure_of(answer["error"], project.base_dir)
+    return error if error.type in {"ModuleNotFoundError", "ImportError"} else None
+
+
+def _added(project: Project) -> list[str]:
+    """The directories that neither the environment nor Python itself has on the path."""
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    known = {os.path.realpath(path) for path in (*given, project.base_dir)}
+    return [path for path in project.import_path if os.path.realpath(path) not in known]
