@@ -121,7 +121,8 @@ def _refusal(wrapper: BaseDatabaseWrapper) -> str | None:
 
 
 def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    line = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {line.rstrip('.')}"
 
 
 def _pool_size(pool: object) -> int:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Methods that look an entry up or take it away: they name it without putting it there.
 _LOOKUPS = frozenset({"index", "remove", "count"})
+# And those that change a list or a dictionary in its place.
+_CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "update"})
 
 
 def setting_location(name: str, base_dir: str) -> Location | None:
@@ -88,8 +90,8 @@ class SettingsSource:
             if isinstance(node, ast.ImportFrom | ast.Import):
                 for module in _imported(node, package):
                     self._module(module)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                self._assigned[node.id] = (path, node.lineno)
+            elif (changed := _changed(node)) is not None:
+                self._assigned[changed] = (path, getattr(node, "lineno", 1))
             elif isinstance(node, ast.Constant | ast.JoinedStr | ast.Call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     self._lines[node.value] = (path, node.lineno)
@@ -133,6 +135,21 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
             yield from _in_order(child.func)
         else:
             yield from _in_order(child)
+
+
+def _changed(node: ast.AST) -> str | None:
+    """``NAME`` of ``NAME = ...``, ``NAME["key"] = ...`` and ``NAME["key"].update(...)``."""
+    inner: ast.AST = node
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        method = node.value.func
+        if not isinstance(method, ast.Attribute) or method.attr not in _CHANGES:
+            return None
+        inner = method.value
+    elif not isinstance(getattr(node, "ctx", None), ast.Store):
+        return None
+    while isinstance(inner, ast.Subscript):
+        inner = inner.value
+    return inner.id if isinstance(inner, ast.Name) else None
 
 
 def _imported(node: ast.ImportFrom | ast.Import, package: str) -> Iterator[str]:
