@@ -78,29 +78,29 @@ def other_settings(case: Case) -> Iterator[Finding]:
         yield _assigned(case)
         return
     planned = case.settings_choices.of(entry.interface)
-    if planned is not None:
+    # One that cannot be imported at all is another rule's.
+    if planned is not None and entry.status != "error":
         yield from _planned(case, planned)
-    for by in ("wsgi", "asgi"):
-        other = case.settings_choices.of("wsgi" if by == "wsgi" else "asgi")
-        if other is None or by == entry.interface or other.module is None:
-            continue
-        if module_spec(other.module) is None:
-            yield Finding(
-                f"{other.file} names the settings {other.module}, and there is no such module. "
-                f"The plan serves {case.plan.interface.upper()}; a server that is given it, with "
-                f"{VARIABLE} not set, does not start.",
-                f"Name {case.project.settings_module}, or remove {other.file}.",
-                other.location,
-                "W",
-            )
-        elif planned and planned.module and other.module != planned.module:
-            yield Finding(
-                f"{other.file} names the settings {other.module}, and {planned.file} names "
-                f"{planned.module}: which are served depends on the interface.",
-                "Name the same in both, if that is not meant.",
-                other.location,
-                "I",
-            )
+    other = case.settings_choices.of("wsgi" if case.asgi else "asgi")
+    if other is None or other.module is None:
+        return
+    if module_spec(other.module) is None:
+        yield Finding(
+            f"{other.file} names the settings {other.module}, and there is no such module. "
+            f"The plan serves {case.plan.interface.upper()}; a server that is given it, with "
+            f"{VARIABLE} not set, does not start.",
+            f"Name {case.project.settings_module}, or remove {other.file}.",
+            other.location,
+            "W",
+        )
+    elif planned and planned.module and other.module != planned.module:
+        yield Finding(
+            f"{other.file} names the settings {other.module}, and {planned.file} names "
+            f"{planned.module}: which are served depends on the interface.",
+            "Name the same in both, if that is not meant.",
+            other.location,
+            "I",
+        )
 
 
 def _assigned(case: Case) -> Finding:
