@@ -178,8 +178,9 @@ def plain_sync_to_async(case: Case) -> Iterator[Finding]:
 
     ## Why is this bad?
     Django closes connections that are too old or broken when a request ends. A WebSocket has no
-    requests: the connection stays open as long as the thread lives, and once the database has
-    closed it, every query fails. `database_sync_to_async()` does the same, and tidies up.
+    requests: the connection stays open after the call until the consumer gets its next message,
+    and a handler that goes on for long keeps one that the database has closed.
+    `database_sync_to_async()` does the same, and closes such connections before and after.
 
     ## Example
     ```python
@@ -200,8 +201,8 @@ def plain_sync_to_async(case: Case) -> Iterator[Finding]:
             if handed not in seen and case.is_channels(route.consumer):
                 seen.add(handed)
                 yield Finding(
-                    f"{handed.code} asks the database in {route.consumer}, and nothing closes "
-                    "the connection when it is too old or broken.",
+                    f"{handed.code} asks the database in {route.consumer}, and leaves the "
+                    "connection open until the next message, even one that is too old or broken.",
                     "database_sync_to_async() (channels.db) in the place of sync_to_async().",
                     handed.location,
                 )
