@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from deploytool.checks.rule import Finding, rule
+from deploytool.project.file_serving import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,10 +63,10 @@ def static_unserved(case: Case) -> Iterator[Finding]:
     https://github.com/django/daphne/issues/167.
     """
     serving = case.file_serving
-    storage, url = serving.static_storage, case.project.services.static.url
+    storage, url = serving.static_storage, case.setting("STATIC_URL", str, "")
     if not serving.static_file or storage is None or storage.own_url or serving.static_servers:
         return
-    if not isinstance(url, str) or "//" in url:
+    if local_path(url) is None:
         return  # another host's
     level, condition = _nobody(case)
     other = case.project.services.static
@@ -429,7 +430,7 @@ def roots_overlap(case: Case) -> Iterator[Finding]:
     if static is None or media is None or not case.project.services.static.app_installed:
         return
     url: object = getattr(settings, "MEDIA_URL", None)
-    if url and url == case.project.services.static.url and not static.own_url:
+    if url and url == getattr(settings, "STATIC_URL", None) and not static.own_url:
         yield Finding(
             f"MEDIA_URL and STATIC_URL are both {url!r}: Django raises ImproperlyConfigured for "
             "every page that uses {% static %}.",
@@ -507,13 +508,14 @@ def media_anywhere(case: Case) -> Iterator[Finding]:
 
 @rule(510, "W")
 def autorefresh(case: Case) -> Iterator[Finding]:
-    """WhiteNoise or ServeStatic looks on the disk for each request.
+    """WhiteNoise or ServeStatic looks on the disk for each static file.
 
     `WHITENOISE_AUTOREFRESH` (or `SERVESTATIC_AUTOREFRESH`) is on while `DEBUG` is off.
 
     ## Why is this bad?
-    Every request, those for pages too, looks for a file of that name first; "designed for
-    development, not supported in production".
+    Without it the files are listed once, when the server starts. With it each request for one
+    walks the disk and makes its headers anew; "designed for development, not supported in
+    production".
 
     ## Example
     ```python
@@ -536,8 +538,8 @@ def autorefresh(case: Case) -> Iterator[Finding]:
         )
         if used and getattr(settings, name, False) and not settings.DEBUG:
             yield Finding(
-                f"{name} is on: each request, those for pages too, looks on the disk for a "
-                "static file first, which is not meant for production.",
+                f"{name} is on: each request for a static file looks on the disk for it, "
+                "instead of in the list made at the start, which is not meant for production.",
                 f"Set {name} = DEBUG.",
                 case.set_at(name),
             )
