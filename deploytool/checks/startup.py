@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deploytool.checks.rule import Finding, rule
 from deploytool.plan.making import entry_problems, request_problems
-from deploytool.project.alone import import_alone
+from deploytool.project.alone import added_paths, import_alone
 from deploytool.project.candidates import module_spec
 from deploytool.project.settings_choice import VARIABLE
 
@@ -305,8 +305,7 @@ def import_path(case: Case) -> Iterator[Finding]:
     entry, project = case.entry, case.project
     error = import_alone(project, entry)
     if error is not None:
-        more = [os.path.relpath(path, project.base_dir) for path in project.import_path]
-        directories = ", ".join(path for path in more if path != os.curdir)
+        directories = ", ".join(added_paths(project))
         yield Finding(
             f"{entry.application} can be imported because manage.py has extended the import path "
             f"({directories}). A server that is started without it, in the directory of the "

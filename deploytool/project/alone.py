@@ -17,7 +17,7 @@ def import_alone(project: Project, entry: EntryPoint) -> Failure | None:
 
     None where it can, and where manage.py has added nothing: nothing is started then.
     """
-    if entry.status != "ok" or entry.application is None or not _added(project):
+    if entry.status != "ok" or entry.application is None or not added_paths(project):
         return None
     module, _, attribute = entry.application.partition(":")
     request = {
@@ -34,8 +34,8 @@ def import_alone(project: Project, entry: EntryPoint) -> Failure | None:
     return error if error.type in {"ModuleNotFoundError", "ImportError"} else None
 
 
-def _added(project: Project) -> list[str]:
-    """The directories that neither the environment nor Python itself has on the path."""
+def added_paths(project: Project) -> list[str]:
+    """The directories of the import path that neither the environment nor Python puts there."""
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     known = {os.path.realpath(path) for path in (*given, project.base_dir)}
     return [path for path in project.import_path if os.path.realpath(path) not in known]

@@ -101,6 +101,8 @@ def inspect_choices(project: Project) -> Choices:
         found = tuple(_run(files, project))
     if _option():
         return Choices(loaded, found, "option")
+    if _inherited():
+        return Choices(loaded, found, "environment")
     manage = next((each for each in found if each.by == "manage.py"), None)
     by_default = manage is not None and manage.module == loaded
     return Choices(loaded, found, "manage.py" if by_default else "environment")
@@ -109,6 +111,18 @@ def inspect_choices(project: Project) -> Choices:
 def _option() -> bool:
     """Whether the command line names the settings: argparse takes shorter forms of it too."""
     return any(re.match(r"--set(t(i(n(g(s)?)?)?)?)?(=|$)", word) for word in sys.argv[1:])
+
+
+def _inherited() -> bool:
+    """Whether this process was started with the variable, where the platform tells it.
+
+    ``/proc/self/environ`` is the environment as it was then (proc_pid_environ(5)).
+    """
+    try:
+        first = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return False
+    return any(entry.startswith(f"{VARIABLE}=".encode()) for entry in first.split(b"\0"))
 
 
 def _files(project: Project) -> Iterator[_File]:

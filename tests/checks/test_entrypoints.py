@@ -204,7 +204,8 @@ def test_factory_that_is_not_called(tmp_path):
     assert "write application = get_asgi_application()" in only(findings, "W014")[1]
     # Uvicorn calls it, and warns; Daphne does not.
     by_uvicorn = found(project, "--interface", "asgi", "--server", "uvicorn")
-    assert "Uvicorn guesses" in [each[2] for each in by_uvicorn if each[1] == "site1/asgi.py:7"][0]
+    [guessed] = [each[2] for each in by_uvicorn if each[1] == "site1/asgi.py:7"]
+    assert "Uvicorn guesses" in guessed
     assert {each[0] for each in by_uvicorn} == {"W014"}
     by_daphne = found(project, "--interface", "asgi", "--server", "daphne")
     assert sorted(each[0] for each in by_daphne) == ["E014", "W014"]
@@ -213,44 +214,49 @@ def test_factory_that_is_not_called(tmp_path):
 # 015, 021 to 023: wrappers and adapters
 
 
+WHITENOISE = """\
+from whitenoise import WhiteNoise
+
+application = WhiteNoise(get_asgi_application())
+"""
+SENTRY = """\
+from django.core.wsgi import get_wsgi_application
+from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+
+application = SentryAsgiMiddleware(get_wsgi_application())
+"""
+OWN = """\
+class Timed:
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        return self.app(environ, start_response)
+
+
+application = Timed(get_asgi_application())
+"""
+ROUTER = """\
+from channels.routing import ProtocolTypeRouter
+from django.core.wsgi import get_wsgi_application
+
+application = ProtocolTypeRouter({"http": get_wsgi_application()})
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "reason", "hint"),
     [
-        (
-            "from whitenoise import WhiteNoise\napplication = WhiteNoise(get_asgi_application())\n",
-            "whitenoise.base.WhiteNoise",
-            "put WhiteNoise into MIDDLEWARE",
-        ),
-        (
-            "from sentry_sdk.integrations.asgi import SentryAsgiMiddleware\n"
-            "from django.core.wsgi import get_wsgi_application\n"
-            "application = SentryAsgiMiddleware(get_wsgi_application())\n",
-            "SentryAsgiMiddleware",
-            "sentry_sdk.init()",
-        ),
-        (
-            "class Timed:\n"
-            "    def __init__(self, app):\n"
-            "        self.app = app\n"
-            "    def __call__(self, environ, start_response):\n"
-            "        return self.app(environ, start_response)\n"
-            "application = Timed(get_asgi_application())\n",
-            "site1.asgi.Timed",
-            "made for ASGI",
-        ),
-        (
-            "from channels.routing import ProtocolTypeRouter\n"
-            "from django.core.wsgi import get_wsgi_application\n"
-            'application = ProtocolTypeRouter({"http": get_wsgi_application()})\n',
-            "is a WSGI application and is called as an ASGI one",
-            "Give it get_asgi_application()",
-        ),
+        (WHITENOISE, "whitenoise.base.WhiteNoise", "put WhiteNoise into MIDDLEWARE"),
+        (SENTRY, "SentryAsgiMiddleware", "sentry_sdk.init()"),
+        (OWN, "site1.asgi.Timed", "made for ASGI"),
+        (ROUTER, "is a WSGI application and is called as an ASGI one", "Give it get_asgi"),
     ],
 )
 def test_wrapper_of_the_other_interface(text, reason, hint, tmp_path):
     project = make_project(tmp_path, {"site1/asgi.py": ASGI + text})
     place, message, next_step = only(found(project, "--interface", "asgi"), "E015")
-    assert place == line(project, "site1/asgi.py", "\napplication = ".strip())
+    assert place == line(project, "site1/asgi.py", "application = ")
     assert reason in message
     assert hint in next_step
 
@@ -383,7 +389,7 @@ LIFESPAN = (
     "async def application(scope, receive, send):\n"
     '    if scope["type"] == "lifespan":\n'
     "        while True:\n"
-    '            message = await receive()\n'
+    "            message = await receive()\n"
     '            await send({"type": message["type"] + ".complete"})\n'
     '            if message["type"] == "lifespan.shutdown":\n'
     "                return\n"
