@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deploytool.checks.rule import Finding, rule
 from deploytool.plan.making import entry_problems, request_problems
-from deploytool.project.alone import added_paths, import_alone
+from deploytool.project.alone import import_alone
 from deploytool.project.candidates import module_spec
 from deploytool.project.settings_choice import VARIABLE
 
@@ -303,15 +303,14 @@ def import_path(case: Case) -> Iterator[Finding]:
     Gunicorn's settings `chdir` and `pythonpath`; Uvicorn's `--app-dir`.
     """
     entry, project = case.entry, case.project
-    error = import_alone(project, entry)
-    if error is not None:
-        directories = ", ".join(added_paths(project))
+    alone = import_alone(project, entry)
+    if alone is not None:
         yield Finding(
             f"{entry.application} can be imported because manage.py has extended the import path "
-            f"({directories}). A server that is started without it, in the directory of the "
-            f"project, does not start: {error}.",
+            f"({', '.join(alone.missing)}). A server that is started without it, in the directory of the "
+            f"project, does not start: {alone.error}.",
             f"Extend sys.path in {_file(case)} as manage.py does, or start the server with "
-            f"PYTHONPATH={os.pathsep.join(project.import_path)}.",
+            f"PYTHONPATH={os.pathsep.join(alone.missing)}.",
             entry.location,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploytool.project.probing import Asked, failure_of
@@ -12,12 +13,20 @@ if TYPE_CHECKING:
     from deploytool.project.facts import EntryPoint, Failure, Project
 
 
-def import_alone(project: Project, entry: EntryPoint) -> Failure | None:
-    """Why ``entry``, sound as it is here, cannot be imported from the base directory alone.
+@dataclass(frozen=True, slots=True)
+class NotAlone:
+    """Why an entry point cannot be imported alone; ``missing`` is what is not on the path then."""
 
-    None where it can, and where manage.py has added nothing: nothing is started then.
+    error: Failure
+    missing: tuple[str, ...]
+
+
+def import_alone(project: Project, entry: EntryPoint) -> NotAlone | None:
+    """Import ``entry``, sound as it is here, from the base directory alone.
+
+    None where it can be, and where manage.py has added nothing: nothing is started then.
     """
-    if entry.status != "ok" or entry.application is None or not added_paths(project):
+    if entry.status != "ok" or entry.application is None or not _added(project):
         return None
     module, _, attribute = entry.application.partition(":")
     request = {
@@ -31,11 +40,15 @@ def import_alone(project: Project, entry: EntryPoint) -> Failure | None:
     if answer is None or "status" in answer:
         return None
     error = failure_of(answer["error"], project.base_dir)
-    return error if error.type in {"ModuleNotFoundError", "ImportError"} else None
+    if error.type not in {"ModuleNotFoundError", "ImportError"}:
+        return None
+    there = set(map(os.path.realpath, answer["path"]))
+    missing = [path for path in project.import_path if os.path.realpath(path) not in there]
+    return NotAlone(error, tuple(missing)) if missing else None
 
 
-def added_paths(project: Project) -> list[str]:
-    """The directories of the import path that neither the environment nor Python puts there."""
+def _added(project: Project) -> list[str]:
+    """The directories of the import path that the environment does not put there."""
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     known = {os.path.realpath(path) for path in (*given, project.base_dir)}
     return [path for path in project.import_path if os.path.realpath(path) not in known]

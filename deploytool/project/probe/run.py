@@ -35,7 +35,7 @@ def run(request: dict[str, Any], trace: IO[str]) -> None:
         attribute, app = choose(module, request["attribute"], role)
         app = evaluated(app)
     except BaseException as error:
-        write(request, {"error": described(error)})
+        write(request, {"error": described(error), "path": sys.path})
         end()
         return
     finally:
