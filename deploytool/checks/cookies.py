@@ -176,7 +176,7 @@ def cookie_domain(case: Case) -> Iterator[Finding]:
     ## Source
     Django's documentation, "SESSION_COOKIE_DOMAIN"; RFC 6265, "Domain Matching".
     """
-    hosts = [host.lower() for host in settings.ALLOWED_HOSTS if isinstance(host, str) and host]
+    hosts = [host.lower() for host in case.names("ALLOWED_HOSTS") if host]
     for kind in _kinds(case):
         setting = f"{kind}_COOKIE_DOMAIN"
         domain = _part(kind, "DOMAIN")

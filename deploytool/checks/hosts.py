@@ -54,7 +54,7 @@ def no_host(case: Case) -> Iterator[Finding]:
     ## Source
     Django's documentation, "ALLOWED_HOSTS".
     """
-    hosts = list(settings.ALLOWED_HOSTS)
+    hosts = _allowed_hosts()
     faults = [_host_fault(host) for host in hosts]
     if not all(faults) or not (has_middleware(case, COMMON) or redirects(case)):
         return
@@ -91,7 +91,7 @@ def host_never_matches(case: Case) -> Iterator[Finding]:
     ## Source
     Django's documentation, "ALLOWED_HOSTS".
     """
-    hosts = list(settings.ALLOWED_HOSTS)
+    hosts = _allowed_hosts()
     faults = {repr(host): fault for host in hosts if (fault := _host_fault(host))}
     if len(faults) == len(set(map(repr, hosts))):
         return  # no_host says so
@@ -103,6 +103,11 @@ def host_never_matches(case: Case) -> Iterator[Finding]:
                 "Write the bare host; a dot before it allows its subdomains too.",
                 case.set_at("ALLOWED_HOSTS"),
             )
+
+
+def _allowed_hosts() -> list[object]:
+    value: object = settings.ALLOWED_HOSTS
+    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else []
 
 
 def _host_fault(host: object) -> str:
@@ -159,7 +164,7 @@ def any_host(case: Case) -> Iterator[Finding]:
     ## Source
     Django's documentation, "ALLOWED_HOSTS" and "Host header validation".
     """
-    if "*" in settings.ALLOWED_HOSTS and not case.forwarding.host:
+    if "*" in _allowed_hosts() and not case.forwarding.host:
         yield Finding(
             'ALLOWED_HOSTS has "*": unless the proxy passes on the names of this site only, '
             "every client chooses the host that links are built with.",
@@ -258,7 +263,7 @@ def insecure_origin(case: Case) -> Iterator[Finding]:
     """
     if case.deployment.tls.value not in {"proxy", "server"} or not has_middleware(case, CSRF):
         return
-    named = [host for host in settings.ALLOWED_HOSTS if isinstance(host, str) and host != "*"]
+    named = [host for host in _allowed_hosts() if isinstance(host, str) and host != "*"]
     for origin in case.names("CSRF_TRUSTED_ORIGINS"):
         if not origin.startswith("http://") or _origin_fault(origin):
             continue
@@ -456,6 +461,6 @@ def redirect_host(case: Case) -> Iterator[Finding]:
         yield Finding(
             f"SECURE_SSL_HOST is {host!r}: requests by plain HTTP are redirected to "
             f"https://{host}/…, where nobody answers.",
-            f"Write the host alone: {(urlsplit(host).netloc or host.strip('/ '))!r}.",
+            f"Write the host alone: {host.strip().rpartition('//')[2].partition('/')[0]!r}.",
             case.set_at("SECURE_SSL_HOST"),
         )

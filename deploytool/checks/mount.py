@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from deploytool.checks.forwarded import SESSION, has_middleware
 from deploytool.checks.rule import Finding, rule
+from deploytool.project.file_serving import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,27 +129,26 @@ def url_outside_mount(case: Case) -> Iterator[Finding]:
     routes = {view.route for view in case.project.views.views}
     for name in ("LOGIN_URL", "LOGIN_REDIRECT_URL", "LOGOUT_REDIRECT_URL"):
         url = case.setting(name, str, "")
-        path = urlsplit(url).path
-        own = path.startswith("/") and path.lstrip("/") in routes and not urlsplit(url).netloc
-        if own and len(path) > 1 and not _below(path, mount):
+        path = local_path(url) or ""
+        own = url.startswith("/") and path and {path, f"{path}/"} & routes
+        if own and not _below(f"/{path}", mount):
             yield Finding(
                 f"{name} is {url!r}, a route of this site, which is mounted at {mount}: the "
                 "redirect leads out of it unless the proxy hands that path to the site too.",
-                f"Use the name of the route, or {mount + path!r}.",
+                f"Use the name of the route, or {mount + url!r}.",
                 case.set_at(name),
             )
     static = case.project.services.static
     url = static.url or ""
-    path = urlsplit(url).path
+    path = local_path(url) or ""
     # Relative, it would have got the mount point from FORCE_SCRIPT_NAME (LazySettings).
     known = bool(case.setting("FORCE_SCRIPT_NAME", str, ""))
-    local = path.startswith("/") and len(path) > 1 and not urlsplit(url).netloc
-    if known and local and static.served_by and not _below(path.rstrip("/"), mount):
+    if known and path and static.served_by and not _below(f"/{path}", mount):
         yield Finding(
             f"STATIC_URL is {url!r}, and the site, which serves it itself, is mounted at "
             f"{mount}: browsers ask outside of it, and get 404 unless the proxy hands that "
             "path to the site too.",
-            f"Write it without the slash before it: STATIC_URL = {path.lstrip('/')!r}.",
+            f"Write it without the slash before it: STATIC_URL = {f'{path}/'!r}.",
             case.set_at("STATIC_URL"),
         )
 

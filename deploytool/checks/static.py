@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from deploytool.checks.rule import Finding, rule
-from deploytool.project.file_serving import local_path
+from deploytool.project.file_serving import local_path, url_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,12 +63,18 @@ def static_unserved(case: Case) -> Iterator[Finding]:
     https://github.com/django/daphne/issues/167.
     """
     serving = case.file_serving
-    storage, url = serving.static_storage, case.setting("STATIC_URL", str, "")
+    storage, url = serving.static_storage, url_setting("STATIC_URL")
     if not serving.static_file or storage is None or storage.own_url or serving.static_servers:
         return
     if local_path(url) is None:
         return  # another host's
+    # Who is stated to, or seen to in the deployment's files.
+    by = getattr(case.deployment, "static", None)
+    if by is not None and by.value in {"server", "proxy", "elsewhere"}:
+        return
     level, condition = _nobody(case)
+    if by is not None and by.value and by.source in {"option", "setting"}:
+        level, condition = "E", f"which is to ({by.evidence})"
     other = case.project.services.static
     if other.served_by:
         level = "W" if level == "I" else level
@@ -429,8 +435,8 @@ def roots_overlap(case: Case) -> Iterator[Finding]:
     static, media = serving.static_storage, serving.media_storage
     if static is None or media is None or not case.project.services.static.app_installed:
         return
-    url: object = getattr(settings, "MEDIA_URL", None)
-    if url and url == getattr(settings, "STATIC_URL", None) and not static.own_url:
+    url: object = url_setting("MEDIA_URL")
+    if url and url == url_setting("STATIC_URL") and not static.own_url:
         yield Finding(
             f"MEDIA_URL and STATIC_URL are both {url!r}: Django raises ImproperlyConfigured for "
             "every page that uses {% static %}.",

@@ -103,7 +103,7 @@ def inspect_file_serving(project: Project, interface: Interface) -> FileServing:
 
     A project's faults raise nothing: what cannot be loaded is not there.
     """
-    media_path = local_path(getattr(settings, "MEDIA_URL", None))
+    media_path = local_path(url_setting("MEDIA_URL"))
     return FileServing(
         static_file=_static_file(),
         static_storage=_storage("staticfiles", getattr(settings, "STATIC_ROOT", None)),
@@ -114,6 +114,14 @@ def inspect_file_serving(project: Project, interface: Interface) -> FileServing:
         media_path=media_path,
         media_served=bool(media_path) and _media_served(str(media_path), project, interface),
     )
+
+
+def url_setting(name: str) -> object:
+    """STATIC_URL or MEDIA_URL with the script name before it; None where Django cannot add it."""
+    try:
+        return getattr(settings, name, None)
+    except Exception:  # LazySettings takes it for a string
+        return None
 
 
 def local_path(url: object) -> str | None:

@@ -222,3 +222,37 @@ def test_static_files_outside_of_the_mount_point(tmp_path):
     assert finding["line"] == 60
     assert "STATIC_URL = 'static/'" in finding["hint"]
     assert judged(make_project(tmp_path / "within", settings=settings)) == {}
+
+
+READ = """
+    ALLOWED_HOSTS CSRF_COOKIE_DOMAIN CSRF_COOKIE_NAME CSRF_COOKIE_PATH CSRF_COOKIE_SAMESITE
+    CSRF_COOKIE_SECURE CSRF_TRUSTED_ORIGINS CSRF_USE_SESSIONS FORCE_SCRIPT_NAME LOGIN_URL
+    MEDIA_ROOT REST_FRAMEWORK SECURE_HSTS_SECONDS SECURE_PROXY_SSL_HEADER
+    SECURE_REDIRECT_EXEMPT SECURE_REFERRER_POLICY SECURE_SSL_HOST SECURE_SSL_REDIRECT
+    SESSION_COOKIE_DOMAIN SESSION_COOKIE_NAME SESSION_COOKIE_PATH SESSION_COOKIE_SAMESITE
+    SESSION_COOKIE_SECURE STATIC_ROOT STORAGES USE_X_FORWARDED_HOST
+"""
+VALUES = (
+    "None",
+    "7",
+    "b'x'",
+    "'http://['",
+    "'\\0'",
+    "[None, 1, 'http://[', 'https://[*', '(', '']",
+    "{'a': 1, 'b': 2}",
+    "{'default': {'BACKEND': 7}, 'staticfiles': {'BACKEND': object, 'OPTIONS': 3}}",
+    "object()",
+)
+
+
+def test_settings_of_every_type_raise_nothing(tmp_path):
+    variants = [
+        variant(f"{{{name!r}: {value}}}", mount="/shop", tls=tls)
+        for name in READ.split()
+        for value in VALUES
+        for tls in ("proxy", "none")
+    ]
+    files = {"app/static/app/site.css": ""}
+    project = make_project(tmp_path, files, settings="DEPLOYTOOL = {'BIND': '0.0.0.0:8000'}\n")
+    for number in (300, 500):
+        assert len(judged_each(project, number, number + 49, variants)) == len(variants)
