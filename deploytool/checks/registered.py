@@ -20,7 +20,7 @@ from django.db import DatabaseError, connections
 from deploytool.checks.case import Case
 from deploytool.checks.deployment import inspect_deployment
 from deploytool.checks.given import given
-from deploytool.checks.rule import PREFIX
+from deploytool.checks.rule import PREFIX, rule_of
 from deploytool.checks.running import messages
 from deploytool.plan import Options, PlanError, make_plan
 from deploytool.project import inspect_project
@@ -37,6 +37,11 @@ UNREADABLE = f"{PREFIX}E002"
 
 CHECK_CRASHED = f"{PREFIX}E004"
 """The id of the finding about a check of Django's or of an app that raised."""
+
+URLCONF = 25
+"""The number of the rule about a URLconf that cannot be loaded (checks/startup.py)."""
+
+_CRASHED = "A check could not be made: "
 
 
 def check_deployment(
@@ -95,7 +100,19 @@ def run_each(tags: Sequence[str] | None, databases: Sequence[str]) -> list[check
             # Django's checks of the URLconf all import it, and fail alike.
             if crash.msg not in {message.msg for message in found}:
                 found.append(crash)
-    return found
+    return _stated_once(found)
+
+
+def _stated_once(found: list[checks.CheckMessage]) -> list[checks.CheckMessage]:
+    """``found`` without what one of our findings says as well, and more of."""
+    ours = [rule_of(message.id or "") for message in found if not message.is_silenced()]
+    left_out = {identifier for each in ours if each for identifier in each.supersedes}
+    case = given.get()
+    error = case.project.views.error if isinstance(case, Case) else None
+    if error and any(each and each.number == URLCONF for each in ours):
+        crash = f"{_CRASHED}{error.type}: {error.message}"
+        found = [message for message in found if message.msg != crash]
+    return [message for message in found if message.id not in left_out]
 
 
 def _message(found: object) -> checks.CheckMessage:
@@ -112,7 +129,7 @@ def _crash(check: object, error: BaseException) -> checks.CheckMessage:
         hint = "Check that the database runs and can be reached, or leave --database off."
     return checks.CheckMessage(
         checks.ERROR,
-        f"A check could not be made: {type(error).__name__}: {error}",
+        f"{_CRASHED}{type(error).__name__}: {error}",
         hint=hint,
         obj=place or f"{getattr(check, '__module__', '')}.{getattr(check, '__name__', check)}",
         id=CHECK_CRASHED,

@@ -51,11 +51,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: ``number`` is unique whatever the level, and never used again."""
+    """One rule: ``number`` is unique whatever the level, and never used again.
+
+    ``supersedes`` are the ids of Django's that need not be shown beside a finding of this
+    rule, which says the same and what follows from it.
+    """
 
     number: int
     letters: tuple[Letter, ...]
     judge: Judge
+    supersedes: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -99,15 +104,16 @@ _RULES: dict[int, Rule] = {}
 _UNLOADED: dict[str, Exception] = {}
 
 
-def rule(number: int, letters: str) -> Callable[[Judge], Judge]:
+def rule(number: int, letters: str, supersedes: tuple[str, ...] = ()) -> Callable[[Judge], Judge]:
     """Make a function a rule.
 
-    ``letters`` are its levels, the usual one first: ``"E"``, ``"WI"``. Raises ValueError
+    ``letters`` are its levels, the usual one first: ``"E"``, ``"WI"``; ``supersedes`` as
+    :class:`Rule` has it. Raises ValueError
     for a number that another rule has, or that lies outside of the blocks of the design.
     """
 
     def register(judge: Judge) -> Judge:
-        made = Rule(number, tuple(letters), judge)  # type: ignore[arg-type]
+        made = Rule(number, tuple(letters), judge, supersedes)  # type: ignore[arg-type]
         taken = _RULES.setdefault(number, made)
         if taken.judge.__qualname__ != judge.__qualname__ or not 0 < number < 1000:
             raise ValueError(f"{number} is the number of {taken.name}")

@@ -307,8 +307,8 @@ def import_path(case: Case) -> Iterator[Finding]:
     if alone is not None:
         yield Finding(
             f"{entry.application} can be imported because manage.py has extended the import path "
-            f"({', '.join(alone.missing)}). A server that is started without it, in the directory of the "
-            f"project, does not start: {alone.error}.",
+            f"({', '.join(alone.missing)}). A server that is started without it, in the directory "
+            f"of the project, does not start: {alone.error}.",
             f"Extend sys.path in {_file(case)} as manage.py does, or start the server with "
             f"PYTHONPATH={os.pathsep.join(alone.missing)}.",
             entry.location,
