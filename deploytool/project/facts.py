@@ -86,16 +86,16 @@ class Background:
     ``kind`` is ``thread`` (the project's own code, in a thread of its own), ``timer`` (its
     code, once a time is over), ``scheduler`` (a library that calls it by time) or
     ``process``. ``runs`` is the dotted name of what runs and ``location`` where that is
-    written; ``started_at`` is the line of the project's that started it. ``at`` is where the
-    project's code in it is, and ``waiting`` True where that waits, without a limit, for
-    what this process gives it.
+    written; ``started_at`` is the line of the project's that started it. ``repeats`` is True
+    where it does something over and over, or will at a time; ``waiting`` where it waits,
+    without a limit, for what this process gives it.
     """
 
     kind: Literal["thread", "timer", "scheduler", "process"]
     runs: str
     location: Location | None = None
     started_at: Location | None = None
-    at: Location | None = None
+    repeats: bool = True
     waiting: bool = False
 
 

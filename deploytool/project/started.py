@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from deploytool.project.facts import Background, EarlyConnection, Location, Started
+from deploytool.project.facts import Background, EarlyConnection, Started
 from deploytool.project.probe.aftermath import digest
+from deploytool.project.probe.background import background
+from deploytool.project.probe.text import parsed
 from deploytool.project.probing import own_places
 from deploytool.project.source import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from deploytool.project.facts import Location
 
 Frames = list[tuple[str, int | None]]
 
@@ -44,24 +49,59 @@ def own_secret(salt: str) -> str | None:
         return None
 
 
+def running_here(base_dir: str) -> tuple[Background, ...]:
+    """What goes on by itself in this process: the URLconf is loaded here, other than there."""
+    return background_facts((running._asdict() for _, running in background({}, {})), base_dir)
+
+
 def background_facts(raw: Iterable[dict[str, Any]], base_dir: str) -> tuple[Background, ...]:
     """What goes on by itself, each once however many threads do the same."""
     found = (
         Background(
             each["kind"],
             each["runs"],
-            _location((each["file"], each["line"]), base_dir) if each["file"] else None,
+            locate(each["file"], each["line"], base_dir) if each["file"] else None,
             _innermost(each["started"], base_dir),
-            _location(each["at"], base_dir),
-            each["waiting"],
+            _repeats(each["at"]) if each["at"] else True,
+            each["waiting"] or _is_given(each["at"]),
         )
         for each in raw
     )
     return tuple(dict.fromkeys(found))
 
 
-def _location(frame: Sequence[Any] | None, base_dir: str) -> Location | None:
-    return locate(frame[0], frame[1], base_dir) if frame else None
+def _at(frame: Sequence[Any]) -> Iterator[ast.AST]:
+    """The statements and expressions that stand at the line of a frame."""
+    tree = parsed(frame[0])
+    for node in ast.walk(tree) if tree else ():
+        first, last = getattr(node, "lineno", None), getattr(node, "end_lineno", None)
+        if first is not None and first <= frame[1] <= (last or first):
+            yield node
+
+
+def _repeats(frame: Sequence[Any]) -> bool:
+    """Whether the code that a thread is in stands in a loop that need not end."""
+    return any(isinstance(node, ast.While) for node in _at(frame))
+
+
+# Methods of queues, locks and pipes that wait without a limit where nothing is given.
+_WAITS = frozenset({"get", "acquire", "recv", "wait", "join"})
+
+
+def _is_given(frame: Sequence[Any] | None) -> bool:
+    """Whether a thread is in a call that waits for what its process gives it, by its text.
+
+    Such as that of a ``SimpleQueue``, which has no frame of its own.
+    """
+    return frame is not None and any(
+        isinstance(node, ast.Call)
+        and node.lineno == frame[1]
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in _WAITS
+        and not node.args
+        and not node.keywords
+        for node in _at(frame)
+    )
 
 
 def _connection(raw: dict[str, Any], base_dir: str) -> EarlyConnection:
