@@ -125,8 +125,8 @@ def cannot_be_imported(case: Case) -> Iterator[Finding]:
     warning where the plan serves the other interface.
 
     ## Why is this bad?
-    No server starts with it. With Hypercorn, and with several workers of Uvicorn, the process
-    ends with the status 0, so that a container is taken for finished rather than failed.
+    No server starts with it. With several workers of Uvicorn the process ends with the status
+    0, so that a container is taken for finished rather than failed.
 
     ## Example
     ```python
@@ -238,8 +238,8 @@ def not_an_application(case: Case) -> Iterator[Finding]:
 
     ## Why is this bad?
     Servers start with it and answer 500 to every request: `TypeError:
-    WSGIHandler.__call__() missing 1 required positional argument`. A process that runs and a
-    port that is open prove nothing.
+    WSGIHandler.__call__() takes 3 positional arguments but 4 were given`. A process that runs
+    and a port that is open prove nothing.
 
     ## Example
     ```python
@@ -328,7 +328,7 @@ def wrapper_does_not_fit(case: Case) -> Iterator[Finding]:
 
     ## Why is this bad?
     It imports and starts; every request that comes to that place fails: `TypeError:
-    WhiteNoise.__call__() missing 1 required positional argument: 'start_response'`.
+    WhiteNoise.__call__() takes 3 positional arguments but 4 were given`.
 
     ## Example
     ```python
@@ -584,8 +584,8 @@ def wrapped_twice(case: Case) -> Iterator[Finding]:
     `MIDDLEWARE` that builds on it, in the settings.
 
     ## Why is this bad?
-    What it does is done twice: two spans or events a request, static files read into memory
-    twice, headers set again.
+    What it does is done twice: two spans a request, static files listed twice at the start,
+    headers set again.
 
     ## Example
     ```python

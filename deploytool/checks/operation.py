@@ -33,9 +33,8 @@ def debug(case: Case) -> Iterator[Finding]:
     off, nothing is found.
 
     ## Why is this bad?
-    An error shows its visitor the settings, the source around it and the local variables. An
-    unknown host is answered for. Each process keeps every query that it has made. Static files
-    seem to work, as `runserver` would serve them, and `ALLOWED_HOSTS` is not asked.
+    An error shows its visitor the settings, the source around it and the local variables; a
+    page that does not exist lists the URLconf. Each connection keeps its queries in memory.
 
     ## Example
     ```python
@@ -57,7 +56,7 @@ def debug(case: Case) -> Iterator[Finding]:
     other = served != case.project.settings_module
     yield Finding(
         f"DEBUG is on in {served or 'the settings'}: every error shows its visitor the settings "
-        "and the source around it, and each process keeps all of its queries.",
+        "and the source around it, and queries are kept in memory.",
         "Set DEBUG = False in the settings for production. If these are not they, name them: "
         "manage.py deploycheck --settings MODULE, with the environment of production.",
         case.entry.location if other else case.set_at("DEBUG"),
@@ -259,9 +258,9 @@ def early_connection(case: Case) -> Iterator[Finding]:
     ## Why is this bad?
     Without the database nothing starts: not the server, and not `collectstatic` in a build.
     `migrate` fails before it can make the table that is asked for. The connection stays open
-    in the main thread of each worker; where the server loads the application before it makes
-    its workers (Gunicorn's `preload_app`), all of them share one socket and read each other's
-    answers.
+    in the main thread of each worker. Where the server loads the application before it makes
+    its workers (Gunicorn's `preload_app`), they share its socket: sync workers, and those with
+    a pool of connections, read each other's answers.
 
     ## Example
     ```python

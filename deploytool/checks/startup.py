@@ -222,8 +222,8 @@ def no_server(case: Case) -> Iterator[Finding]:
     that the project needs: a WebSocket library, a version, HTTP/2.
 
     ## Why is this bad?
-    Nothing can be started; or, with Uvicorn and no WebSocket library, every handshake is
-    answered 404.
+    Nothing can be started. Uvicorn without a WebSocket library does start, and takes each
+    handshake for a request of a page that does not exist.
 
     ## Example
     `pip install django`, and nothing else, in the image that is deployed.

@@ -324,6 +324,29 @@ class Scheduler:
 """
 
 
+def test_schedulers(tmp_path):
+    project = make_project(
+        tmp_path,
+        {
+            "app/apps.py": working(
+                "from apscheduler.schedulers import background",
+                "class Own(background.BackgroundScheduler): pass",
+                "scheduler = Own()",
+                "scheduler.add_job(send_mails, 'interval', hours=1)",
+                "scheduler.start()",
+            )
+        },
+    )
+    place, message, hint = only(of(project, "--workers", "2"), "W053")
+    assert place == line(project, "app/apps.py", "scheduler.start()")
+    assert "Own calls its jobs by time, in a thread" in message
+    assert "a service of its own, with one replica" in hint
+    # Added to, but not started
+    apps = project / "app" / "apps.py"
+    apps.write_text(apps.read_text().replace("scheduler.start()", "pass"))
+    assert of(project, "--workers", "2") == []
+
+
 def test_a_librarys_thread_that_is_given_the_projects_function(tmp_path):
     installed = tmp_path / "site-packages"
     installed.mkdir()
