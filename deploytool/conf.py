@@ -83,6 +83,9 @@ class Conf:
     """The path that the site is mounted at, ``"/"`` for a site of its own."""
     stop_grace: int | None = None
     """Seconds between the signal to stop and the kill."""
+    static: Literal["application", "server", "proxy", "elsewhere"] | None = None
+    """Who serves static files: a middleware or route of the application, the server by an
+    option of its own, the proxy, or another host."""
 
 
 _HINTS = typing.get_type_hints(Conf)

@@ -1,8 +1,8 @@
 """Where a project is deployed: what is stated of it, and what is inferred.
 
 ``settings.DEPLOYTOOL`` and the command line state it; what they leave open is inferred from
-the plan, the settings and the machine. What cannot be inferred is None: a rule that depends
-on it stays silent.
+the project's own deployment files, the plan, the settings and the machine. What cannot be
+inferred is None: a rule that depends on it stays silent.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from django.conf import settings
+
+from deploytool.checks.inference import Inference, Static, infer
 
 if TYPE_CHECKING:
     from deploytool.conf import Conf
@@ -48,6 +50,7 @@ class Stated:
     container: bool | None = None
     mount: str | None = None
     stop_grace: int | None = None
+    static: Static | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Deployment:
     from, None where unknown. ``tls``: who ends TLS, ``none`` for a site on plain HTTP, None
     where unknown. ``container``: whether the server runs in one. ``mount``: the path that
     the site is mounted at. ``stop_grace``: seconds between the signal to stop and the kill.
+    ``static``: who serves static files, None where nobody is known to.
     """
 
     replicas: Fact[int]
@@ -68,22 +72,31 @@ class Deployment:
     container: Fact[bool]
     mount: Fact[str]
     stop_grace: Fact[int | None]
+    static: Fact[Static | None]
 
 
 def inspect_deployment(project: Project, plan: Plan, stated: Stated | None = None) -> Deployment:
     """The deployment of ``project``; ``stated`` is what the command line says of it."""
     said = _Said(stated or Stated(), project.conf)
-    proxy = _proxy(said, plan)
+    files = infer(project)
+    proxy = _proxy(said, plan, files)
     return Deployment(
-        replicas=said("replicas") or Fact(1, "default"),
+        replicas=said("replicas") or _found(files.replicas()) or Fact(1, "default"),
         proxy=proxy,
-        proxy_address=_proxy_address(said, plan, proxy),
-        tls=said("tls") or _tls(plan),
+        proxy_address=_proxy_address(said, plan, proxy, files),
+        tls=said("tls") or _tls(plan, files),
         container=said("container")
+        or _found(files.container())
         or Fact(bool(project.machine.container), "inferred", project.machine.container or ""),
         mount=said("mount") or _mount(),
-        stop_grace=said("stop_grace") or _stop_grace(project),
+        stop_grace=said("stop_grace") or _found(files.stop_grace()) or _stop_grace(project, files),
+        static=said("static") or _static(project, files),
     )
+
+
+def _found(answer: tuple[T, object] | None) -> Fact[T] | None:
+    """What the deployment files answer, with its place."""
+    return None if answer is None else Fact(answer[0], "inferred", str(answer[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +116,34 @@ class _Said:
         return None
 
 
-def _proxy(said: _Said, plan: Plan) -> Fact[bool | None]:
+def _proxy(said: _Said, plan: Plan, files: Inference) -> Fact[bool | None]:
     stated = said("proxy")
     if stated is not None:
         return Fact(bool(stated.value), stated.source, stated.evidence)
-    if plan.bind.startswith("unix:"):
+    if (answer := files.proxy()) is not None:
+        return Fact(answer[0], "inferred", answer[1])
+    if files.served:
+        pass  # they listen where the files say, not where the plan does
+    elif plan.bind.startswith("unix:"):
         return Fact(True, "inferred", f"only a proxy can reach {plan.bind}")
-    if plan.address.is_loopback:
+    elif plan.address.is_loopback:
         return Fact(True, "inferred", f"only this machine can reach {plan.bind}")
     if isinstance(getattr(settings, "SECURE_PROXY_SSL_HEADER", None), (tuple, list)):
         return Fact(True, "inferred", "settings.SECURE_PROXY_SSL_HEADER")
     return Fact(None, "default")
 
 
-def _proxy_address(said: _Said, plan: Plan, proxy: Fact[bool | None]) -> Fact[str | None]:
+def _proxy_address(
+    said: _Said, plan: Plan, proxy: Fact[bool | None], files: Inference
+) -> Fact[str | None]:
     stated = said("proxy")
     if stated is not None and stated.value:
         return stated
+    if files.served:
+        address = files.proxy_address() if proxy.value else None
+        return Fact(
+            address, "inferred" if address else "default", proxy.evidence if address else ""
+        )
     if proxy.value and not plan.bind.startswith("unix:") and plan.address.is_loopback:
         return Fact("127.0.0.1", "inferred", plan.bind)
     return Fact(None, "default")
@@ -135,9 +159,11 @@ _TLS_SETTINGS = (
 )
 
 
-def _tls(plan: Plan) -> Fact[Tls | None]:
+def _tls(plan: Plan, files: Inference) -> Fact[Tls | None]:
     if plan.certfile:
         return Fact("server", "inferred", plan.certfile)
+    if (answer := files.tls()) is not None:
+        return Fact(answer[0], "inferred", answer[1])
     for name in _TLS_SETTINGS:
         if getattr(settings, name, None):
             return Fact("proxy", "inferred", f"settings.{name}")
@@ -151,7 +177,20 @@ def _mount() -> Fact[str]:
     return Fact("/", "default")
 
 
-def _stop_grace(project: Project) -> Fact[int | None]:
+def _static(project: Project, files: Inference) -> Fact[Static | None]:
+    static = project.services.static
+    if isinstance(static.url, str) and "//" in static.url:
+        return Fact("elsewhere", "inferred", "settings.STATIC_URL")
+    if static.served_by:
+        return Fact("application", "inferred", static.evidence or static.served_by)
+    if (answer := files.static()) is not None:
+        return Fact(answer[0], "inferred", answer[1])
+    return Fact(None, "default")
+
+
+def _stop_grace(project: Project, files: Inference) -> Fact[int | None]:
+    if (found := files.container()) is not None and not found[0]:
+        return Fact(None, "default")  # where this runs is not where the site does
     container = project.machine.container
     if container and container.startswith("kubernetes"):
         # terminationGracePeriodSeconds (Kubernetes documentation, "Pod Lifecycle").

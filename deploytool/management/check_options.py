@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, get_args
 
 from deploytool.checks.deployment import Tls
+from deploytool.checks.inference import Static
 from deploytool.checks.result import LEVEL_NAMES
 from deploytool.management.running import positive
 from deploytool.reports.findings import FORMATS
@@ -54,6 +55,7 @@ def _add_deployment(parser: CommandParser) -> None:
     )
     add("--mount", metavar="PATH", help="The path that the site is mounted at.")
     add("--stop-grace", type=_seconds, metavar="SECONDS", help="Between signal and kill.")
+    add("--static", choices=get_args(Static), help="Who serves static files.")
 
 
 def _address(text: str) -> str:

@@ -293,7 +293,7 @@ def test_options_state_the_deployment_above_the_settings(tmp_path):
     stated = """
         DEPLOYTOOL = {
             "REPLICAS": 2, "PROXY": "10.0.0.1", "TLS": "proxy", "CONTAINER": True,
-            "MOUNT": "/a", "STOP_GRACE": 5,
+            "MOUNT": "/a", "STOP_GRACE": 5, "STATIC": "proxy",
         }
         """
     project = make_project(tmp_path, settings=stated)
@@ -306,10 +306,12 @@ def test_options_state_the_deployment_above_the_settings(tmp_path):
         "container": True,
         "mount": "/a",
         "stop_grace": 5,
+        "static": "proxy",
     }
     assert {fact["source"] for fact in deployment.values()} == {"setting"}
     assert deployment["mount"]["evidence"] == 'settings.DEPLOYTOOL["MOUNT"]'
     options = "--replicas 3 --proxy none --tls none --no-container --mount / --stop-grace 0"
+    options += " --static elsewhere"
     deployment = deploycheck(project, *options.split())["deployment"]
     assert {key: fact["value"] for key, fact in deployment.items()} == {
         "replicas": 3,
@@ -319,6 +321,7 @@ def test_options_state_the_deployment_above_the_settings(tmp_path):
         "container": False,
         "mount": "/",
         "stop_grace": 0,
+        "static": "elsewhere",
     }
     assert deployment["stop_grace"] == {"value": 0, "source": "option", "evidence": "--stop-grace"}
     done = manage(project, "deploycheck", *options.split(), "--workers", "3")
