@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from deploytool.checks.inference import infer
 from deploytool.checks.rule import Finding, rule
+from deploytool.project.stack.applications import Application
 from deploytool.servers import server_named
 from deploytool.wording import counted
 
@@ -261,8 +263,13 @@ def not_an_application(case: Case) -> Iterator[Finding]:
         broken = entry.status == "error" and _imported(entry)
         wrong = entry.status == "wrong-interface" and not _misfit(entry)
         if (broken or wrong) and entry.callable_interface != "factory" and entry.error:
+            message = f"{entry.error.message}."
+            if broken:
+                message += f" {_consequence(case, served, 'fails at every request')}"
+            elif not served:
+                message += f" The plan serves {case.plan.interface.upper()}, and does not use it."
             yield Finding(
-                f"{entry.error.message}. {_consequence(case, served, 'fails at every request')}",
+                message,
                 f"application = get_{entry.interface}_application()",
                 entry.location,
                 _level(served),
@@ -376,12 +383,12 @@ def _unwrapping(entry: EntryPoint, problem: str) -> str:
     return f"Give it {builder}, or take a wrapper that is made for {entry.interface.upper()}."
 
 
-@rule(16, "E")
+@rule(16, "EI")
 def no_http(case: Case) -> Iterator[Finding]:
     """The ASGI application answers no HTTP request.
 
     A router such as Channels' `ProtocolTypeRouter` has no `"http"`, and the project has a
-    URLconf.
+    URLconf. Advice where a deployment file starts a WSGI server beside it.
 
     ## Why is this bad?
     `ValueError: No application configured for scope type 'http'.` Every page is answered 500.
@@ -413,13 +420,33 @@ def no_http(case: Case) -> Iterator[Finding]:
     if "http" in entry.protocols:
         return
     routes = counted(len(views), "route")
-    yield Finding(
+    message = (
         f"{entry.application} answers {', '.join(entry.protocols)} and no HTTP request: "
         f"{_server(case)} answers 500 to what the {routes} of {case.project.views.urlconf} are "
-        "for.",
+        "for"
+    )
+    beside = _wsgi_beside(case)
+    if beside:
+        message += f", unless the proxy sends those to the WSGI server that {beside} starts"
+    yield Finding(
+        f"{message}.",
         'Add "http": get_asgi_application() to its router.',
         entry.location,
+        "I" if beside else "E",
     )
+
+
+def _wsgi_beside(case: Case) -> Location | None:
+    """Where a deployment file starts a WSGI server for the same project.
+
+    Two servers behind one proxy, one for pages and one for WebSockets, are sound.
+    """
+    files = infer(case.project)
+    for _, launch in files.served:
+        named = Application.of(launch.application)
+        if named and files.applications.interface(named) == "wsgi":
+            return launch.place
+    return None
 
 
 @rule(17, "E")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from deploytool.checks.inference import infer
 from deploytool.checks.rule import Finding, rule
 from deploytool.checks.startup import served_debug
 from deploytool.project.coroutines.tasks import left_tasks
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from deploytool.checks.case import Case
     from deploytool.checks.rule import Letter
-    from deploytool.project.facts import Background, EarlyConnection
+    from deploytool.project.facts import Background, EarlyConnection, Location
     from deploytool.project.settings_values import TextForTruth
 
 
@@ -247,13 +248,14 @@ def _background(case: Case, found: Background) -> Finding:
     )
 
 
-@rule(54, "WI")
+@rule(54, "WEI")
 def early_connection(case: Case) -> Iterator[Finding]:
     """The database is asked while the project is being loaded.
 
     The import of the entry point connects to a database: a query in `AppConfig.ready()`, or
     in the body of a module or class. Advice where the project goes on without an answer, and
-    where it is not the project's own code.
+    where it is not the project's own code; an error where a deployment file starts Gunicorn
+    with `preload_app` and with workers that would use the connection.
 
     ## Why is this bad?
     Without the database nothing starts: not the server, and not `collectstatic` in a build.
@@ -281,7 +283,7 @@ def early_connection(case: Case) -> Iterator[Finding]:
     database during app initialization is discouraged"; Gunicorn's documentation, `preload_app`.
     """
     started = case.entry.started
-    seen = set()
+    seen: set[object] = set()
     for found in started.connections if started else ():
         key = (found.alias, found.location, found.module)
         if key not in seen:
@@ -298,14 +300,40 @@ def _early(case: Case, found: EarlyConnection) -> Finding:
         message += ", and goes on without an answer, which it did not get here."
     else:
         message += ": without it, neither the server nor collectstatic in a build starts."
-    if found.kept:
+    preloads = _preloads(case, found.alias) if found.kept else None
+    level: Letter = "W" if found.answered and found.location else "I"
+    if preloads:
+        level = "E"
+        message += (
+            f" {preloads} loads the application before it makes its workers: they use that one "
+            "connection together, and read each other's answers."
+        )
+    elif found.kept:
         message += " The connection stays open; workers that are forked after that share it."
     return Finding(
         message,
         "Ask when the answer is needed first, and keep it then (functools.cache).",
         found.location or found.module,
-        "W" if found.answered and found.location else "I",
+        level,
     )
+
+
+def _preloads(case: Case, alias: str) -> Location | None:
+    """Where Gunicorn is told to preload, with workers that use connections of their parent.
+
+    Those are the pools of a process, and the connection of its main thread, in which only
+    sync workers answer requests.
+    """
+    pools = {each.alias for each in case.project.services.databases if each.pool}
+    for _, launch in infer(case.project).served:
+        option = launch.option("preload_app")
+        if launch.server == "gunicorn" and option and launch.switched("preload_app"):
+            sync = launch.value("worker_class") in {None, "sync"} and not launch.open(
+                "worker_class", "threads"
+            )
+            if alias in pools or (sync and (launch.number("threads") or 1) == 1):
+                return option.place
+    return None
 
 
 @rule(55, "EI")

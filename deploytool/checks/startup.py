@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
+from deploytool.checks.inference import infer
 from deploytool.checks.rule import Finding, rule
 from deploytool.plan.making import entry_problems, request_problems
 from deploytool.project.alone import import_alone
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deploytool.checks.case import Case
+    from deploytool.project.facts import Location
     from deploytool.project.settings_choice import Choice
 
 
@@ -27,9 +30,39 @@ def served_debug(case: Case) -> bool | None:
     entry = case.entry
     if entry.started and entry.settings_module != case.project.settings_module:
         return entry.started.debug
-    if not case.project.debug or _separate(case) is None:
+    if not case.project.debug or not (_separate(case) or _by_others(case)):
         return case.project.debug
     return None
+
+
+def settings_of_files(case: Case) -> tuple[str, Location] | None:
+    """The settings that the deployment files set for each server that they start, and where.
+
+    None where one of them leaves it open.
+    """
+    found: dict[str, Location] = {}
+    served = infer(case.project).served
+    # What an image starts with is completed by the service that runs it.
+    services = [(start, launch) for start, launch in served if start.kind != "image"]
+    for start, launch in services or served:
+        named = launch.env.get(VARIABLE) or start.environment.get(VARIABLE)
+        for option in launch.options:
+            if option.name in {"raw_env", "env"} and option.value:
+                written = re.search(rf"{VARIABLE}=([\w.]+)", option.value)
+                named = written[1] if written else named
+        if named is None:
+            return None
+        found.setdefault(named, start.environment.places.get(VARIABLE, launch.place))
+    return next(iter(found.items())) if len(found) == 1 else None
+
+
+def _by_others(case: Case) -> tuple[str, Location] | None:
+    """The settings that the deployment files set, where others are loaded by manage.py."""
+    choices = case.settings_choices
+    found = settings_of_files(case)
+    if found is None or found[0] == choices.loaded or choices.by != "manage.py":
+        return None
+    return found if module_spec(found[0]) else None
 
 
 def _separate(case: Case) -> Choice | None:
@@ -76,6 +109,18 @@ def other_settings(case: Case) -> Iterator[Finding]:
     entry = case.entry
     if entry.started and entry.settings_module != case.project.settings_module:
         yield _assigned(case)
+        return
+    files = settings_of_files(case)
+    if files is not None:
+        # What the entry points choose by themselves is not asked then.
+        if files[0] != case.project.settings_module and module_spec(files[0]):
+            yield Finding(
+                f"{files[1]} sets {VARIABLE} to {files[0]}, and these findings are about "
+                f"{case.project.settings_module}.",
+                f"manage.py deploycheck --settings {files[0]} checks what is served there.",
+                files[1],
+                "I",
+            )
         return
     planned = case.settings_choices.of(entry.interface)
     # One that cannot be imported at all is another rule's.

@@ -370,6 +370,13 @@ def test_router_without_http_and_consumers_as_classes(tmp_path):
     ]
     assert {each[3] for each in classes} == {"Write Chat.as_asgi()."}
     assert len(findings) == 3
+    # A WSGI server stands beside it
+    (project / "Procfile").write_text(
+        "web: gunicorn site1.wsgi\nsockets: daphne site1.asgi:application\n"
+    )
+    _, message, _ = only(found(project), "I016")
+    assert "to the WSGI server that Procfile:1 starts" in message
+    (project / "Procfile").unlink()
     # With "http", as_asgi() everywhere, and an HTTP consumer: nothing but the one left as a class
     text = (project / "site1" / "asgi.py").read_text()
     text = text.replace("Chat),", "Chat.as_asgi()),").replace("Chat.as_asgi),", "Chat.as_asgi()),")

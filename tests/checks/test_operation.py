@@ -393,6 +393,14 @@ def test_connections_while_the_project_is_loaded(tmp_path):
     assert "asks the database 'default' while site1.wsgi:application is being loaded" in message
     assert "The connection stays open" in message
     assert "functools.cache" in hint
+    # Gunicorn loads the application before it makes its workers.
+    procfile = project / "Procfile"
+    procfile.write_text("web: gunicorn --preload -k sync site1.wsgi\n")
+    place, message, _ = only(of(project), "E054")
+    assert place == line(project, "app/apps.py", "with connection.cursor()")
+    assert "Procfile:1 loads the application before it makes its workers" in message
+    procfile.write_text("web: gunicorn --preload -k gthread --threads 4 site1.wsgi\n")
+    assert [each[0] for each in of(project)] == ["W054"]
     # A database that does not answer, and a project that goes on all the same
     apps = project / "app" / "apps.py"
     text = apps.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ SPLIT = {
 def chooses(project: Path, file: str, module: str, *, assigned: bool = False) -> None:
     """Let a file of the project name other settings."""
     path = project / file
-    text = path.read_text().replace('"site1.settings"', f'"{module}"')
+    text = re.sub(r'"site1\.settings[\w.]*"', f'"{module}"', path.read_text())
     if assigned:
         text = text.replace('environ.setdefault("DJANGO_SETTINGS_MODULE", ', "environ.update(x=")
         text = text.replace("environ.update(x=", "environ.update(DJANGO_SETTINGS_MODULE=")
@@ -53,6 +54,31 @@ def test_split_settings_are_sound(tmp_path):
         "import os\nfrom site1.settings.base import *\n\nSECRET_KEY = os.environ['SITE_KEY']\n"
     )
     assert [each[0] for each in found(project, among=range(10, 80))] == ["I019"]
+
+
+COMPOSE = """
+services:
+  web:
+    image: site
+    command: gunicorn site1.wsgi --bind 0.0.0.0:8000
+    environment:
+      DJANGO_SETTINGS_MODULE: site1.settings.production
+"""
+
+
+def test_settings_that_deployment_files_choose(tmp_path):
+    # As django-cookiecutter has it: everything names the local settings, the containers do not.
+    project = split(tmp_path, "local", "local", "local")
+    assert [each[0] for each in found(project, among=range(10, 80))] == ["E050"]
+    compose = project / "compose.yaml"
+    compose.write_text(COMPOSE)
+    [(identifier, place, message, hint)] = found(project, among=range(10, 80))
+    assert (identifier, place) == ("I019", line(project, "compose.yaml", "DJANGO_SETTINGS"))
+    assert "sets DJANGO_SETTINGS_MODULE to site1.settings.production" in message
+    assert "--settings site1.settings.production" in hint
+    # What an entry point names by itself does not matter then.
+    chooses(project, "site1/wsgi.py", "site1.gone")
+    assert found(project, "--settings", "site1.settings.production", among=range(10, 80)) == []
 
 
 def test_settings_that_do_not_exist(tmp_path):
@@ -85,7 +111,7 @@ def test_entry_point_names_the_development_settings(tmp_path):
 
 def test_assigned_settings(tmp_path):
     project = split(tmp_path, "local", "production", "production")
-    chooses(project, "site1/wsgi.py", "", assigned=True)
+    chooses(project, "site1/wsgi.py", "site1.settings.production", assigned=True)
     assert "environ.update(DJANGO" in (project / "site1" / "wsgi.py").read_text()
     findings = found(project, "--interface", "wsgi", among=range(10, 80))
     place, message, hint = only(findings, "I019")

@@ -28,7 +28,7 @@ def test_which_settings_are_served(tmp_path):
     # Where it says something, setdefault() heeds it and an assignment does not.
     production = {"DJANGO_SETTINGS_MODULE": "site1.settings.production"}
     assert "production" in run(project, "-c", served.format("site1.wsgi"), **production).stdout
-    chooses(project, "site1/wsgi.py", "", assigned=True)
+    chooses(project, "site1/wsgi.py", "site1.settings.local", assigned=True)
     assert "local" in run(project, "-c", served.format("site1.wsgi"), **production).stdout
     # What is imported with the package comes first.
     (project / "site1" / "__init__.py").write_text(
