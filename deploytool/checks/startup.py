@@ -69,7 +69,9 @@ def _separate(case: Case) -> Choice | None:
     """What the served entry point chooses, where manage.py chooses others for development."""
     choices = case.settings_choices
     chosen = choices.of(case.entry.interface)
-    if chosen is None or chosen.module in {None, choices.loaded} or choices.by != "manage.py":
+    if chosen is None or chosen.module is None or choices.by != "manage.py":
+        return None
+    if choices.are_of(chosen):
         return None
     # Settings for production that cannot be loaded here, for want of a secret, are no worse.
     there = module_spec(chosen.module or "") is not None
@@ -138,10 +140,10 @@ def other_settings(case: Case) -> Iterator[Finding]:
             other.location,
             "W",
         )
-    elif planned and planned.module and other.module != planned.module:
+    elif planned and planned.module and other.title != planned.title:
         yield Finding(
-            f"{other.file} names the settings {other.module}, and {planned.file} names "
-            f"{planned.module}: which are served depends on the interface.",
+            f"{other.file} names the settings {other.title}, and {planned.file} names "
+            f"{planned.title}: which are served depends on the interface.",
             "Name the same in both, if that is not meant.",
             other.location,
             "I",
@@ -181,7 +183,7 @@ def _planned(case: Case, chosen: Choice) -> Iterator[Finding]:
                 "I",
             )
         return
-    if chosen.module == loaded:
+    if case.settings_choices.are_of(chosen):
         return
     if module_spec(chosen.module) is None:
         yield Finding(
@@ -193,7 +195,7 @@ def _planned(case: Case, chosen: Choice) -> Iterator[Finding]:
         )
     elif chosen.debug and not case.project.debug:
         yield Finding(
-            f"{chosen.file} names the settings {chosen.module}, in which DEBUG is on, and those "
+            f"{chosen.file} names the settings {chosen.title}, in which DEBUG is on, and those "
             f"that are loaded here are {loaded}. {unset} serves them, and shows settings and "
             "source to visitors.",
             f"Name {loaded} in it.",
@@ -202,13 +204,18 @@ def _planned(case: Case, chosen: Choice) -> Iterator[Finding]:
         )
     else:
         yield Finding(
-            f"{chosen.file} names the settings {chosen.module}, and these findings are about "
-            f"{loaded}.",
-            f"manage.py deploycheck --settings {chosen.module} checks what it serves where "
-            f"{VARIABLE} is not set.",
+            f"{chosen.file} names the settings {chosen.title}, and these findings are about "
+            f"{case.settings_choices.title}.",
+            f"manage.py deploycheck {_options(chosen)} checks what it serves where the "
+            "environment does not say otherwise.",
             chosen.location,
             "I",
         )
+
+
+def _options(chosen: Choice) -> str:
+    configuration = f" --configuration {chosen.configuration}" if chosen.configuration else ""
+    return f"--settings {chosen.module}{configuration}"
 
 
 @rule(20, "WI")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploytool.project.probing import Asked, failure_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deploytool.project.facts import EntryPoint, Failure, Project
 
 
@@ -47,8 +52,16 @@ def import_alone(project: Project, entry: EntryPoint) -> NotAlone | None:
     return NotAlone(error, tuple(missing)) if missing else None
 
 
+def _by_python() -> Iterator[str]:
+    """The directories that ``.pth`` files name, as an editable installation leaves one."""
+    for kind in ("purelib", "platlib"):
+        for file in Path(sysconfig.get_path(kind)).glob("*.pth"):
+            with suppress(OSError, ValueError):
+                yield from (line.strip() for line in file.read_text("utf-8").splitlines())
+
+
 def _added(project: Project) -> list[str]:
-    """The directories of the import path that the environment does not put there."""
+    """The directories of the import path that neither the environment nor Python puts there."""
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    known = {os.path.realpath(path) for path in (*given, project.base_dir)}
+    known = {os.path.realpath(path) for path in (*given, *_by_python(), project.base_dir)}
     return [path for path in project.import_path if os.path.realpath(path) not in known]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from deploytool.project.facts import Interface, Project
 
 _PROBE = Path(__file__).resolve().parent / "conduct" / "__main__.py"
-_GRACE = 3.0  # seconds beyond the limit before a process that did not end itself is killed
+_STEPS = 4
+"""How much longer than one step's limit the process may take: settings and apps, each
+middleware, and the reading of their code."""
 
 Status = Literal["made", "unused", "unimportable", "incapable", "error", "hangs"]
 Kind = Literal["plain", "sync", "async"]
@@ -200,7 +202,7 @@ class PendingChain:
         before = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
         env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*project.import_path, *before]))
         argv = [sys.executable, "-P", "-u", str(_PROBE), json.dumps(request)]
-        return IsolatedProcess(argv, env, directory / "output", self._timeout + _GRACE)
+        return IsolatedProcess(argv, env, directory / "output", self._timeout * _STEPS)
 
     def result(self) -> Chain:
         """Wait for the process, at most until its limit, and say what it found."""

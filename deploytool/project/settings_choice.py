@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,17 +28,24 @@ if TYPE_CHECKING:
     from deploytool.project.facts import Failure, Interface, Location, Project
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
+CONFIGURATION = "DJANGO_CONFIGURATION"
+"""The variable by which django-configurations chooses a class of the settings module."""
 By = Literal["manage.py", "wsgi", "asgi", "celery"]
 
 # What may be imported above the choice without making it: none of these loads the project.
 _HARMLESS = {"django", "deploytool", "celery", "dotenv", "environ", "decouple"}
 
 
+def _title(module: str | None, configuration: str | None) -> str:
+    return f"{module} ({configuration})" if configuration else f"{module}"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The settings that one file chooses.
 
-    ``module`` is None where it chooses none, and leaves it to the environment. ``error`` is
+    ``module`` is None where it chooses none, and leaves it to the environment;
+    ``configuration`` is the class in it that django-configurations takes. ``error`` is
     why the settings could not be loaded; ``debug`` is DEBUG in them, None where unknown.
     ``location`` is the line that names some, the file where no line of it does; ``named``
     says whether one does.
@@ -48,8 +55,14 @@ class Choice:
     file: str
     location: Location
     module: str | None
+    configuration: str | None = None
     debug: bool | None = None
     error: Failure | None = None
+
+    @property
+    def title(self) -> str:
+        """The settings as a message names them."""
+        return _title(self.module, self.configuration)
 
     @property
     def named(self) -> bool:
@@ -66,12 +79,22 @@ class Choices:
     """
 
     loaded: str | None
+    configuration: str | None = None
     found: tuple[Choice, ...] = ()
     by: Literal["manage.py", "option", "environment"] = "environment"
+
+    @property
+    def title(self) -> str:
+        """The loaded settings as a message names them."""
+        return _title(self.loaded, self.configuration)
 
     def of(self, by: By) -> Choice | None:
         """What ``by`` chooses, None where there is no such file or it could not be run."""
         return next((each for each in self.found if each.by == by), None)
+
+    def are_of(self, choice: Choice) -> bool:
+        """Whether the loaded settings are those of ``choice``."""
+        return (choice.module, choice.configuration) == (self.loaded, self.configuration)
 
     def place(self, by: By) -> Location | None:
         """The line of ``by`` that names settings."""
@@ -92,25 +115,35 @@ def inspect_choices(project: Project) -> Choices:
     files = list(_files(project))
     if loaded is None or not files:
         return Choices(loaded)
-    if all(_says(file, loaded) for file in files):
-        found = tuple(
-            Choice(file.by, _shown(file, project), _place(file, loaded, project), loaded)
-            for file in files
-        )
-    else:
-        found = tuple(_run(files, project))
+    configuration = os.environ.get(CONFIGURATION)
+    found = tuple(_found(files, project, loaded, configuration))
+    choices = Choices(loaded, configuration, found)
     if _option():
-        return Choices(loaded, found, "option")
-    if _inherited():
-        return Choices(loaded, found, "environment")
-    manage = next((each for each in found if each.by == "manage.py"), None)
-    by_default = manage is not None and manage.module == loaded
-    return Choices(loaded, found, "manage.py" if by_default else "environment")
+        return replace(choices, by="option")
+    manage = choices.of("manage.py")
+    if manage is None or _inherited() or not choices.are_of(manage):
+        return choices
+    return replace(choices, by="manage.py")
+
+
+def _found(
+    files: list[_File], project: Project, loaded: str, configuration: str | None
+) -> Iterator[Choice]:
+    """What each file chooses: by its text where that is sure, else by running it.
+
+    Where one names others, what is imported of it may choose for another one as well.
+    """
+    agreed = configuration is None and all(_named_in(file) == [loaded] for file in files)
+    sure = [file for file in files if agreed and _is_first(file)]
+    for file in sure:
+        yield Choice(file.by, _shown(file, project), _place(file, loaded, project), loaded)
+    yield from _run([file for file in files if file not in sure], project)
 
 
 def _option() -> bool:
     """Whether the command line names the settings: argparse takes shorter forms of it too."""
-    return any(re.match(r"--set(t(i(n(g(s)?)?)?)?)?(=|$)", word) for word in sys.argv[1:])
+    names = r"--(set(t(i(n(g(s)?)?)?)?)?|conf(i(g(u(r(a(t(i(o(n)?)?)?)?)?)?)?)?)?)"
+    return any(re.match(rf"{names}(=|$)", word) for word in sys.argv[1:])
 
 
 def _inherited() -> bool:
@@ -122,7 +155,8 @@ def _inherited() -> bool:
         first = Path("/proc/self/environ").read_bytes()
     except OSError:
         return False
-    return any(entry.startswith(f"{VARIABLE}=".encode()) for entry in first.split(b"\0"))
+    names = (f"{VARIABLE}=".encode(), f"{CONFIGURATION}=".encode())
+    return any(entry.startswith(names) for entry in first.split(b"\0"))
 
 
 def _files(project: Project) -> Iterator[_File]:
@@ -169,12 +203,16 @@ def _celery(project: Project) -> Iterator[str]:
             yield f"{package}.celery"
 
 
-def _says(file: _File, loaded: str) -> bool:
-    """Whether the text of ``file`` surely chooses ``loaded``."""
+def _named_in(file: _File) -> list[str | None]:
+    """The values that the text gives to the variable, None for what is not a literal."""
     tree = parsed(str(file.path))
-    if tree is None or _named(tree) != [loaded]:
-        return False
-    if file.module is None:
+    return [value for _, value in _assignments(tree)] if tree else []
+
+
+def _is_first(file: _File) -> bool:
+    """Whether nothing that is imported above the choice can load the project before it."""
+    tree = parsed(str(file.path))
+    if file.module is None or tree is None:
         return True
     for package in parents(file.module):
         spec = module_spec(package)
@@ -205,11 +243,6 @@ def _harmless(statement: ast.stmt) -> bool:
 
 def _is_variable(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value == VARIABLE
-
-
-def _named(tree: ast.AST) -> list[str | None]:
-    """The values that the text gives to the variable, None for what is not a literal."""
-    return [value for _, value in _assignments(tree)]
 
 
 def _assignments(tree: ast.AST) -> Iterator[tuple[int, str | None]]:
@@ -246,7 +279,7 @@ def _run(files: list[_File], project: Project) -> Iterator[Choice]:
         Asked(
             project,
             {**request, "module": file.module, "script": os.fspath(file.path)},
-            {VARIABLE: None},
+            {VARIABLE: None, CONFIGURATION: None},
         )
         for file in files
     ]
@@ -260,6 +293,7 @@ def _run(files: list[_File], project: Project) -> Iterator[Choice]:
                 _shown(file, project),
                 _place(file, module, project),
                 module,
+                answer["configuration"],
                 answer.get("debug"),
                 failure_of(error, project.base_dir) if error else None,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import django
@@ -79,6 +80,50 @@ def test_settings_that_deployment_files_choose(tmp_path):
     # What an entry point names by itself does not matter then.
     chooses(project, "site1/wsgi.py", "site1.gone")
     assert found(project, "--settings", "site1.settings.production", among=range(10, 80)) == []
+
+
+def test_configurations_are_settings_of_their_own(tmp_path):
+    """As with split settings, in classes of django-configurations."""
+    body = textwrap.indent(SETTINGS.format(middleware=""), "    ")
+    project = make_project(
+        tmp_path,
+        {
+            "site1/settings.py": "from configurations import Configuration\n"
+            f"\n\nclass Production(Configuration):\n{body}"
+            "\n\nclass Local(Production):\n    DEBUG = True\n",
+        },
+    )
+    for file, configuration in (
+        ("manage.py", "Local"),
+        ("site1/wsgi.py", "Production"),
+        ("site1/asgi.py", "Local"),
+    ):
+        path = project / file
+        text = path.read_text()
+        role = path.stem
+        text = text.replace(f"from django.core.{role} import", f"from configurations.{role} import")
+        text = text.replace("django.core.management", "configurations.management")
+        named = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site1.settings")'
+        assert named in text
+        configured = f'os.environ.setdefault("DJANGO_CONFIGURATION", "{configuration}")'
+        first = text.index("import os\n") + len("import os\n")
+        path.write_text(f"{text[:first]}\n{configured}\n{named}\n{text[first:]}")
+    [(identifier, _, message, hint)] = [
+        each
+        for each in found(project, "--interface", "wsgi", among=range(10, 80))
+        if each[1].startswith("site1/wsgi.py")
+    ]
+    assert identifier == "I019"
+    assert "the settings site1.settings (Production)" in message
+    assert "these findings are about site1.settings (Local)" in message
+    assert "--settings site1.settings --configuration Production" in hint
+    levels = {each[0][0] for each in found(project, "--interface", "wsgi", among=range(10, 80))}
+    assert levels == {"I"}
+    assert "E050" in {each[0] for each in found(project, "--interface", "asgi", among=RANGE)}
+    assert found(project, "--configuration", "Production", "--interface", "wsgi", among=RANGE) == []
+
+
+RANGE = range(50, 80)
 
 
 def test_settings_that_do_not_exist(tmp_path):

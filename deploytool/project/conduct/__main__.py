@@ -20,7 +20,12 @@ def main() -> None:
     request = json.loads(sys.argv.pop())
     with open(request["trace"], "w", encoding="ascii") as trace:
         faulthandler.enable(trace)
-        faulthandler.dump_traceback_later(request["timeout"], exit=True, file=trace)
+
+        def start() -> None:
+            """Start the clock anew: the limit is for each step."""
+            faulthandler.dump_traceback_later(request["timeout"], exit=True, file=trace)
+
+        start()
         # Settings look at sys.argv[1].
         sys.argv[1:] = [request["application"]]
         if ROOT not in sys.path:
@@ -34,7 +39,7 @@ def main() -> None:
                 json.dump(answer, file)
             os.replace(partial, request["result"])
 
-        from deploytool.project.conduct.replay import described, replay  # noqa: PLC0415
+        from deploytool.project.conduct.replay import Replay, described  # noqa: PLC0415
 
         try:
             import django  # noqa: PLC0415
@@ -46,8 +51,13 @@ def main() -> None:
             write(after_setup=[str(each) for each in paths])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                replay(paths, request["interface"], lambda found: write(entries=found))
-            write(finished=True)
+                found = Replay(
+                    paths, request["interface"], lambda entries: write(entries=entries), start
+                )
+                found.make()
+                faulthandler.cancel_dump_traceback_later()
+                found.read()
+            write(entries=found.entries, finished=True)
         except BaseException as error:
             write(error=described(error))
         # At once, whatever threads and exit handlers the project has left.

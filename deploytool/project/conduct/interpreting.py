@@ -24,7 +24,15 @@ from deploytool.project.conduct.values import (
     is_derived,
     options,
 )
-from deploytool.project.conduct.ways import WAYS, Ends, classes, going_on, merged, narrow
+from deploytool.project.conduct.ways import (
+    WAYS,
+    Ends,
+    classes,
+    global_names,
+    going_on,
+    merged,
+    narrow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +53,7 @@ class Interpreter(Assignments):
         """
         if isinstance(node, ast.Lambda):
             return [(self.value(node.body, state, frame), state)]
-        names = [each.names for each in node.body if isinstance(each, ast.Global)]
-        names += [each.names for each in ast.walk(node) if isinstance(each, ast.Global)]
-        frame.global_names = frozenset(name for each in names for name in each)
+        frame.global_names = global_names(node)
         ends = self._block(node.body, [state], frame)
         # Only of the function that Django calls is it of interest that it ends.
         ended = (_ENDED,) if len(self.around) == 1 else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Place = tuple[ast.AST, State, Frame]
 
-FUEL = 6000
+FUEL = 3000
 """Expressions read for one middleware in one way before it is given up."""
 
 INSIDE = (0, "inside")
@@ -139,6 +140,7 @@ class Reader:
         return Condition(f"not ({text})" if negated else text, about)
 
 
+@cache
 def text_of(node: ast.AST) -> str:
     """The source of ``node`` in one line, shortened."""
     try:

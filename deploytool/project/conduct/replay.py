@@ -7,7 +7,9 @@ or conducts itself badly does not hide the others.
 
 from __future__ import annotations
 
+import time
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 # Names in Django's modules that its type stubs leave out.
 base: Any = djangos_base
 exception: Any = djangos_exception
+
+_READING = 4.0
+"""Seconds of this process's own time for reading: what is left then stays unread."""
 
 _MESSAGE = 2000  # characters of an exception's message that are kept
 
@@ -57,33 +62,100 @@ class _Handler(djangos_base.BaseHandler):
         return adapted
 
 
-def replay(paths: list[Any], interface: str, done: Callable[[list[Any]], None]) -> None:
-    """Make every middleware of ``paths`` and describe it, the innermost first as Django does.
+@dataclass(slots=True)
+class _Made:
+    """A middleware that was made: what of, with what inside, and in which mode."""
 
-    ``done`` is called with all descriptions so far, after each.
+    instance: Any
+    factory: Any
+    handler: Any
+    mode: bool
+
+
+class Replay:
+    """The entries of ``paths``, made one after the other and then read.
+
+    ``entries`` are the descriptions so far; ``write`` is called with them whenever one may
+    not come to an end, ``start`` before each is made.
     """
-    found: list[Any] = []
-    handler_is_async = interface == "asgi"
-    for index in reversed(range(len(paths))):
-        done([*found, {"index": index, "path": str(paths[index]), "status": "hangs"}])
-        one, handler_is_async = _one(paths[index], interface, handler_is_async)
-        found.append({"index": index, "path": str(paths[index]), **one})
-        done(found)
+
+    def __init__(
+        self,
+        paths: list[Any],
+        interface: str,
+        write: Callable[[list[Any]], None],
+        start: Callable[[], None],
+    ) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._paths = paths
+        self._interface = interface
+        self._write = write
+        self._start = start
+        self._made: list[tuple[dict[str, Any], _Made]] = []
+
+    def make(self) -> None:
+        """Make every middleware, the innermost first as Django does."""
+        handler_is_async = self._interface == "asgi"
+        for index in reversed(range(len(self._paths))):
+            entry = {"index": index, "path": str(self._paths[index]), "status": "hangs"}
+            self.entries.append(entry)
+            self._write(self.entries)
+            self._start()
+            handler_is_async = self._one(entry, self._paths[index], handler_is_async)
+        self._write(self.entries)
+
+    def read(self) -> None:
+        """Describe what was made, as long as there is time."""
+        until = time.process_time() + _READING
+        for entry, made in self._made:
+            if time.process_time() > until:
+                return
+            try:
+                entry.update(
+                    describe(
+                        made.instance,
+                        made.factory,
+                        made.handler,
+                        is_async=made.mode,
+                        interface=self._interface,
+                    )
+                )
+            except Exception as error:  # an object that cannot be looked at: nothing is known
+                entry["unread"] = described(error)
+
+    def _one(self, entry: dict[str, Any], path: Any, handler_is_async: bool) -> bool:
+        """Make one; whether what is outside of it is called asynchronously."""
+        try:
+            factory = import_string(path)
+            can_sync = bool(getattr(factory, "sync_capable", True))
+            can_async = bool(getattr(factory, "async_capable", False))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            entry.update(status="unimportable", error=described(error))
+            return handler_is_async
+        if not can_sync and not can_async:
+            entry.update(status="incapable")
+            return handler_is_async
+        # BaseHandler.load_middleware() (django/core/handlers/base.py)
+        mode = can_async if handler_is_async or not can_sync else False
+        try:
+            instance, handler = _make(path, mode)
+        except MiddlewareNotUsed as unused:
+            entry.update(status="unused", reason=str(unused))
+            return handler_is_async
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            entry.update(status="error", mode=mode, error=described(error))
+            return mode
+        entry.update(status="made", mode=mode, marked=_is_marked(instance))
+        self._made.append((entry, _Made(instance, factory, handler, mode)))
+        return mode
 
 
-def _one(path: Any, interface: str, handler_is_async: bool) -> tuple[dict[str, Any], bool]:
-    try:
-        factory = import_string(path)
-        can_sync = bool(getattr(factory, "sync_capable", True))
-        can_async = bool(getattr(factory, "async_capable", False))
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return {"status": "unimportable", "error": described(error)}, handler_is_async
-    if not can_sync and not can_async:
-        return {"status": "incapable"}, handler_is_async
-    # BaseHandler.load_middleware() (django/core/handlers/base.py)
-    mode = can_async if handler_is_async or not can_sync else False
+def _make(path: str, mode: bool) -> tuple[Any, Any]:
+    """What Django's handler makes of ``path``, and what it was given."""
     handler = _Handler()
     before = base.settings, base.MiddlewareNotUsed
     base.settings = _Settings(path)
@@ -91,21 +163,9 @@ def _one(path: Any, interface: str, handler_is_async: bool) -> tuple[dict[str, A
     base.MiddlewareNotUsed = _Never
     try:
         handler.load_middleware(is_async=mode)
-        instance = handler._middleware_chain.__wrapped__
-    except MiddlewareNotUsed as unused:
-        return {"status": "unused", "reason": str(unused)}, handler_is_async
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return {"status": "error", "mode": mode, "error": described(error)}, mode
     finally:
         base.settings, base.MiddlewareNotUsed = before
-    one = {"status": "made", "mode": mode, "marked": _is_marked(instance)}
-    try:
-        one.update(describe(instance, factory, handler.given, is_async=mode, interface=interface))
-    except Exception as error:  # an object that cannot be looked at: nothing is known of it
-        one["unread"] = described(error)
-    return one, mode
+    return handler._middleware_chain.__wrapped__, handler.given
 
 
 class _Never(Exception):  # noqa: N818 - it is never raised

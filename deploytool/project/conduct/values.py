@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ def is_derived(value: Value) -> bool:
     return isinstance(value, OneOf) and any(is_derived(each) for each, _ in value.options)
 
 
+@cache
 def has_yield(node: ast.AST) -> bool:
     """Whether a function is a generator, by its own body."""
     pending = list(ast.iter_child_nodes(node))

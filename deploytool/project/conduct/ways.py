@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from deploytool.project.conduct.loading import truth
@@ -84,3 +85,10 @@ def classes(values: Iterable[Value]) -> tuple[type[BaseException], ...]:
         else:
             found.append(BaseException)
     return tuple(found)
+
+
+@cache
+def global_names(node: ast.AST) -> frozenset[str]:
+    """The names that a function declares global."""
+    found = (each.names for each in ast.walk(node) if isinstance(each, ast.Global))
+    return frozenset(name for names in found for name in names)

@@ -114,9 +114,7 @@ class _Inspection:
         counts: Counter[tuple[object, ...]] = Counter()
         # What is reached as the body of a stream is said as such.
         for root in sorted(self._roots.found, key=lambda each: each.kind != "stream"):
-            uses = self._reader.frame(root.frame)
-            if root.is_view and root.handler and not is_generator(root.frame.node):
-                uses += self._reader.returned(root.frame)
+            uses = self._read(root)
             loads = {use.kind for use in uses if use.kind.startswith("loads")}
             for use in uses:
                 if _is_harmless(use, loads, root):
@@ -125,6 +123,16 @@ class _Inspection:
                 counts[key] += 1
                 found.setdefault(key, self._on_loop(use, root))
         return tuple(_counted(use, counts[key] - 1) for key, use in found.items())
+
+    def _read(self, root: Root) -> tuple[Use, ...]:
+        """What ``root`` does; nothing where its source is too deep to be walked."""
+        try:
+            uses = self._reader.frame(root.frame)
+            if root.is_view and root.handler and not is_generator(root.frame.node):
+                uses += self._reader.returned(root.frame)
+        except RecursionError:
+            return ()
+        return uses
 
     def _on_loop(self, use: Use, root: Root) -> OnLoop:
         kind: Any = use.kind

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _VARIABLE = "DJANGO_SETTINGS_MODULE"
+# Of django-configurations
+_CONFIGURATION = "DJANGO_CONFIGURATION"
 
 
 def run(request: dict[str, Any], trace: IO[str]) -> None:
@@ -28,13 +30,14 @@ def run(request: dict[str, Any], trace: IO[str]) -> None:
     ``names`` in it are settings whose values are described.
     """
     del trace
-    answer: dict[str, Any] = {"settings_module": None, "error": None, "values": {}}
+    answer: dict[str, Any] = {"error": None, "values": {}}
+    answer |= {"settings_module": None, "configuration": None}
     conf = importlib.import_module("django.conf")
     load: Callable[..., None] = conf.LazySettings._setup
 
     def setup(self: Any, name: str | None = None) -> NoReturn:
         conf.LazySettings._setup = load  # settings that ask for a setting themselves
-        answer["settings_module"] = os.environ.get(_VARIABLE)
+        answer.update(_chosen())
         try:
             load(self, name)
             answer.update(settings_seen(request["salt"]))
@@ -56,10 +59,17 @@ def run(request: dict[str, Any], trace: IO[str]) -> None:
         if os.environ.get(_VARIABLE):
             conf.settings._setup()
     except BaseException as error:
-        answer["settings_module"] = os.environ.get(_VARIABLE)
+        answer.update(_chosen())
         answer["error"] = described(error)
     write(request, answer)
     end()
+
+
+def _chosen() -> dict[str, str | None]:
+    return {
+        "settings_module": os.environ.get(_VARIABLE),
+        "configuration": os.environ.get(_CONFIGURATION),
+    }
 
 
 def _load(request: dict[str, Any]) -> None:
