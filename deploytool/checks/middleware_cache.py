@@ -73,7 +73,7 @@ def cache_below_cookies(case: Case) -> Iterator[Finding]:
             )
 
 
-@rule(121, "E")
+@rule(121, "W")
 def cache_above_locale(case: Case) -> Iterator[Finding]:
     """The cache looks for a page before the language is known.
 
@@ -81,8 +81,9 @@ def cache_above_locale(case: Case) -> Iterator[Finding]:
 
     ## Why is this bad?
     The language is part of a cached page's key. Asked for before `LocaleMiddleware` has chosen
-    it, it is that of whatever request the thread has answered before: people get pages in a
-    language that is not theirs.
+    it, it is the default one, or that of the request that the thread has answered before. The
+    page says `Vary: Accept-Language` and nothing of the language's cookie: people who have
+    chosen theirs (`set_language`) get pages in a language that is not theirs.
 
     ## Example
     ```python
@@ -118,7 +119,8 @@ def cache_above_locale(case: Case) -> Iterator[Finding]:
         if below:
             yield Finding(
                 f"{entry.path} looks for a cached page before {below[0]}, below it, has chosen "
-                "the language: people get pages in the language of an earlier request.",
+                "the language: people who have chosen theirs, which a cookie says, get pages in "
+                "the language of an earlier request.",
                 f"Move {entry.path} below {below[0]}.",
                 entry.listed,
             )

@@ -48,6 +48,10 @@ def file(request):
     return FileResponse(io.BytesIO(b"file"), filename="file.txt")
 
 
+def long(request):
+    return HttpResponse("long enough to compress " * 20)
+
+
 def fails(request):
     raise ValueError("fails")
 
@@ -58,12 +62,16 @@ urlpatterns = [
     path("report/", report),
     path("events/", events),
     path("file/", file),
+    path("long/", long),
     path("fails/", fails),
 ]
 
 
 def ask(interface: str, middleware: list[str], target: str, headers: dict[str, str]) -> Any:
-    """The status and body of a request, or the type of what the handler raised."""
+    """The status, body and headers of a response, or the type of what the handler raised.
+
+    The body is decoded as latin-1, the names of the headers are in lower case.
+    """
     with override_settings(MIDDLEWARE=middleware):
         try:
             if interface == "asgi":
@@ -100,12 +108,13 @@ async def _ask_asgi(target: str, headers: dict[str, str]) -> Any:
     scope["headers"].append((b"host", b"testserver"))
     await asyncio.wait_for(handler(scope, receive, send), 10)
     body = b"".join(each.get("body", b"") for each in sent)
-    return sent[0]["status"], body.decode("utf-8", "replace")
+    named = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], body.decode("latin-1"), named
 
 
 def _ask_wsgi(target: str, headers: dict[str, str]) -> Any:
     handler = WSGIHandler()
-    started: list[str] = []
+    started: list[Any] = []
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": target,
@@ -115,10 +124,11 @@ def _ask_wsgi(target: str, headers: dict[str, str]) -> Any:
         "wsgi.url_scheme": "http",
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
     }
-    response = handler(environ, lambda status, headers: started.append(status))
+    response = handler(environ, lambda *status: started.extend(status))
     body = b"".join(response)
     response.close()
-    return int(started[0].split()[0]), body.decode("utf-8", "replace")
+    named = {name.lower(): value for name, value in started[1]}
+    return int(started[0].split()[0]), body.decode("latin-1"), named
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from deploytool.project.conduct.values import (
     Awaitable,
     Condition,
     Frame,
+    Headers,
     Keywords,
     Known,
     Local,
@@ -105,6 +106,7 @@ class Expressions(Attributes):
     ) -> Value:
         if isinstance(owner, Awaitable):
             raise Raised(TypeError, self.event("uses-coroutine", (node, state, frame)))
+        self._heeds(owner, key, (node, state, frame))
         held: Any = owner.items if isinstance(owner, Many) else getattr(owner, "obj", None)
         if isinstance(key, Known) and type(held) in (dict, tuple, list):
             try:
@@ -113,6 +115,12 @@ class Expressions(Attributes):
                 return Unknown(is_derived(owner))
             return found if isinstance(found, Value) else Known(found)
         return Unknown(is_derived(owner))
+
+    def _heeds(self, owner: Value, key: Value, place: Place) -> None:
+        """Note the header that ``key in owner`` and ``owner[key]`` ask for."""
+        for each, _ in options(owner):
+            if isinstance(each, Response | Headers):
+                self.heeds_header(each, key, place)
 
     def _tuple(self, node: ast.Tuple | ast.List, state: State, frame: Frame) -> Value:
         items: list[Value] = []
@@ -145,6 +153,8 @@ class Expressions(Attributes):
         answer: bool | None = True
         for operator, each in zip(node.ops, node.comparators, strict=True):
             right = self.value(each, state, frame)
+            if isinstance(operator, ast.In | ast.NotIn):
+                self._heeds(right, left, (node, state, frame))
             one = compare(left, operator, right)
             if one is False:
                 return Known(False)

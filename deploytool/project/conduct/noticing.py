@@ -20,7 +20,7 @@ from deploytool.project.conduct.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploytool.project.conduct.values import Kind
+    from deploytool.project.conduct.values import Headers, Kind, Response
 
     Place = tuple[ast.AST, State, Frame]
 
@@ -89,6 +89,12 @@ class Reader:
     def is_subject(self, obj: object) -> bool:
         """Whether ``obj`` is the middleware itself, or what a tool has wrapped of it."""
         return any(obj is each for each in self.subjects)
+
+    def heeds_header(
+        self, owner: Response | Headers, name: Value, place: Place, *, sets: bool = False
+    ) -> None:
+        """Note that the code looks at, sets or deletes a header of a response."""
+        raise NotImplementedError
 
     # What is noticed
 
