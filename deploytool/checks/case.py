@@ -12,7 +12,6 @@ from deploytool.checks.inference import infer
 from deploytool.project.cache_uses import CacheUse, cache_uses
 from deploytool.project.chain import Chain, PendingChain
 from deploytool.project.coroutines import AsyncCode, inspect_async_code
-from deploytool.project.coroutines.facts import Consumer, Wrapper
 from deploytool.project.coroutines.sockets import inspect_consumer, inspect_wrapper, is_channels
 from deploytool.project.database_answers import DatabaseAnswer, ask_databases
 from deploytool.project.databases import DatabaseSettings, inspect_databases
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from deploytool.checks.inference import Inference
     from deploytool.plan import Plan
     from deploytool.project import Project
+    from deploytool.project.coroutines.facts import Consumer, Wrapper
     from deploytool.project.facts import EntryPoint, Location
     from deploytool.project.file_serving import FileServing
     from deploytool.project.forwarding import Forwarding

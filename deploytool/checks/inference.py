@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from django.conf import settings
-
+from deploytool.project.services import static_url
 from deploytool.project.stack import read_stack
 from deploytool.project.stack.applications import Applications
 from deploytool.project.stack.serving import binds
@@ -219,8 +218,8 @@ def infer(project: Project) -> Inference:
 
 def static_path() -> str | None:
     """The path of STATIC_URL, ``/static/``; None where it is another host's, or not set."""
-    url = getattr(settings, "STATIC_URL", None)
-    if not isinstance(url, str) or "//" in url or not url.strip("/"):
+    url = static_url()
+    if url is None or "//" in url or not url.strip("/"):
         return None
     return "/" + url.strip("/") + "/"
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from deploytool.checks.rule import Finding, rule
-from deploytool.project.file_serving import local_path, url_setting
+from deploytool.project.file_serving import local_path
+from deploytool.project.services import url_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ from django.views import static as static_views
 from deploytool.project.callbacks import unwrap
 from deploytool.project.definitions import class_attribute, is_own, location_of
 from deploytool.project.forwarding import sources_around
-from deploytool.project.services import entries, static_servers
+from deploytool.project.services import entries, static_servers, url_setting
 from deploytool.project.sources import own_sources
 from deploytool.project.views import walk_routes
 
@@ -114,14 +114,6 @@ def inspect_file_serving(project: Project, interface: Interface) -> FileServing:
         media_path=media_path,
         media_served=bool(media_path) and _media_served(str(media_path), project, interface),
     )
-
-
-def url_setting(name: str) -> object:
-    """STATIC_URL or MEDIA_URL with the script name before it; None where Django cannot add it."""
-    try:
-        return getattr(settings, name, None)
-    except Exception:  # LazySettings takes it for a string
-        return None
 
 
 def local_path(url: object) -> str | None:

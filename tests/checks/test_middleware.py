@@ -66,7 +66,7 @@ def test_what_cannot_be_imported_and_what_takes_itself_out(tmp_path):
     project = zoo_project(tmp_path, listed)
     got = findings(project, "--interface", "wsgi")
     assert {name: [number for number, _ in each] for name, each in got.items()} == {
-        **dict.fromkeys((path.removeprefix("app.zoo.") for path in paths), ["E100"]),
+        **{path.removeprefix("app.zoo."): ["E100"] for path in paths},
         "NotUsed": ["I128"],
         "Unreachable": ["W102"],
         MIDDLEWARE[2]: ["I132"],

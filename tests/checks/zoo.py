@@ -1,4 +1,4 @@
-"""Projects with middleware of the zoo in them, what is found there, and what Django does with it."""
+"""Projects with middleware of the zoo: what is found there, and what Django does with it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Route:
 class Found:
     """The facts of one application, as :class:`deploytool.project.facts.EntryPoint` names them.
 
-    ``handler_interface``, ``static_handler`` and ``as_classes`` are what ``Started`` has of the application.
+    ``handler_interface``, ``static_handler`` and ``as_classes`` are what ``Started`` has of the
+    application.
     ``problem`` is why the pieces of the application do not fit together; ``opaque`` True
     where something that it passes connections to could not be looked into.
     """
