@@ -85,11 +85,10 @@ def inspect_deployment(project: Project, plan: Plan, stated: Stated | None = Non
         proxy=proxy,
         proxy_address=_proxy_address(said, plan, proxy, files),
         tls=said("tls") or _tls(plan, files),
-        container=said("container")
-        or _found(files.container())
-        or Fact(bool(project.machine.container), "inferred", project.machine.container or ""),
+        # The container that this runs in may be a CI's, which says nothing of where the site runs.
+        container=said("container") or _found(files.container()) or Fact(False, "default"),
         mount=said("mount") or _mount(),
-        stop_grace=said("stop_grace") or _found(files.stop_grace()) or _stop_grace(project, files),
+        stop_grace=said("stop_grace") or _found(files.stop_grace()) or _stop_grace(files),
         static=said("static") or _static(project, files),
     )
 
@@ -188,13 +187,8 @@ def _static(project: Project, files: Inference) -> Fact[Static | None]:
     return Fact(None, "default")
 
 
-def _stop_grace(project: Project, files: Inference) -> Fact[int | None]:
-    if (found := files.container()) is not None and not found[0]:
-        return Fact(None, "default")  # where this runs is not where the site does
-    container = project.machine.container
-    if container and container.startswith("kubernetes"):
-        # terminationGracePeriodSeconds (Kubernetes documentation, "Pod Lifecycle").
-        return Fact(30, "inferred", container)
-    if container:
-        return Fact(10, "inferred", container)  # docker stop --timeout
+def _stop_grace(files: Inference) -> Fact[int | None]:
+    found = files.container()
+    if found is not None and found[0]:
+        return Fact(10, "inferred", str(found[1]))  # docker stop --timeout
     return Fact(None, "default")

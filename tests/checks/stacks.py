@@ -120,7 +120,7 @@ COOKIECUTTER = {
         COPY --chown=django:django ./compose/production/django/start /start
         RUN sed -i 's/\\r$//g' /start
         RUN chmod +x /start
-        COPY --chown=django:django ./compose/production/django/celery/worker/start /start-celeryworker
+        COPY ./compose/production/django/celery/worker/start /start-celeryworker
         RUN sed -i 's/\\r$//g' /start-celeryworker
         RUN chmod +x /start-celeryworker
         # copy application code to WORKDIR
@@ -314,7 +314,7 @@ UV = {
         RUN SECRET_KEY=build python manage.py collectstatic --noinput
         USER app
         EXPOSE 8000
-        HEALTHCHECK CMD ["python", "-c", "import socket; socket.create_connection(('localhost', 8000))"]
+        HEALTHCHECK CMD ["python", "/health.py"]
         CMD ["uvicorn", "site1.asgi:application", "--host", "0.0.0.0", "--port", "8000"]
         """,
     ".dockerignore": ".git\n.env\n.venv\n",
