@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from typing import TYPE_CHECKING
 
 from django.core import checks
@@ -19,7 +20,11 @@ CRASHED = f"{PREFIX}W001"
 
 def messages(case: Case) -> list[checks.CheckMessage]:
     """What every rule finds in ``case``, as messages of Django's check framework."""
-    found = [message for rule in rules() for message in _judged(rule, case)]
+    with warnings.catch_warnings():
+        # To look at what is deprecated is not to use it: ``-W error`` is no crash of a rule.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        found = [message for rule in rules() for message in _judged(rule, case)]
     return [*found, *(_unmade(f"checks of {name}", error) for name, error in unloaded().items())]
 
 
