@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
-from inspect import iscoroutinefunction, markcoroutinefunction
 
 from asgiref.local import Local
-from asgiref.sync import sync_to_async
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.decorators import (
