@@ -40,6 +40,16 @@ class Address:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it by TCP."""
+        if self.path:
+            return False
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
     def url(self, scheme: str = "http") -> str:
         """The address as a link that a browser on this machine can open."""
         if self.path:

@@ -71,6 +71,21 @@ class Conf:
     """Seconds that a request waits for one of these threads before it is answered 503."""
     asgi_handler_off: tuple[Optimisation, ...] = ()
     """Optimisations of deploytool's handler that are not to be used, by their names."""
+    replicas: int | None = None
+    """Copies of the whole server that run at once, for ``deploycheck``."""
+    proxy: str | None = None
+    """The address that the reverse proxy connects from; ``""`` where there is none."""
+    tls: Literal["proxy", "server", "none"] | None = None
+    """Who ends TLS; ``"none"`` for a site on plain HTTP."""
+    container: bool | None = None
+    """Whether the server runs in a container."""
+    mount: str | None = None
+    """The path that the site is mounted at, ``"/"`` for a site of its own."""
+    stop_grace: int | None = None
+    """Seconds between the signal to stop and the kill."""
+    static: Literal["application", "server", "proxy", "elsewhere"] | None = None
+    """Who serves static files: a middleware or route of the application, the server by an
+    option of its own, the proxy, or another host."""
 
 
 _HINTS = typing.get_type_hints(Conf)
@@ -83,6 +98,8 @@ _MINIMUM = {
     "max_requests": 0,
     "entrypoint_timeout": 0.1,
     "asgi_threads": 1,
+    "replicas": 1,
+    "stop_grace": 0,
     "asgi_thread_timeout": 0.1,
 }
 _TYPE_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "True or False"}

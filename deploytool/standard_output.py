@@ -48,7 +48,8 @@ def answer_only(stdout: OutputWrapper) -> Iterator[OutputWrapper]:
             yield stdout
         return
     answer = _diverted.pop() if _diverted else _divert()
-    with open(answer, "w", encoding="utf-8") as stream:
+    # The name of a file may be in another encoding: JSON reads such an escape too.
+    with open(answer, "w", encoding="utf-8", errors="backslashreplace") as stream:
         yield OutputWrapper(stream)
 
 

@@ -1,7 +1,8 @@
 """The only module that writes into a user's project.
 
-Each file that it writes carries a marker with a digest of the rest, so that a file that
-was changed since, or that somebody else wrote, is told from one that may be replaced.
+Each file that it generates carries a marker with a digest of the rest, so that a file that
+was changed since, or that somebody else wrote, is told from one that may be replaced. A
+report is written where the user says, as it is.
 """
 
 from __future__ import annotations
@@ -99,27 +100,56 @@ def write(change: Change) -> None:
     """
     if change.state == "unchanged":
         return
-    target = change.target
-    mode = change.mode
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        if change.state != "missing":
-            if not os.access(target, os.W_OK):  # replacing it would succeed all the same
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-            mode = target.stat().st_mode & 0o7777
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(change.after.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        if change.state != "missing":
-            _keep_attributes(target, temporary, mode)
-        os.replace(temporary, target)
+        change.target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(
+            change.target, change.after.encode(), change.mode, exists=change.state != "missing"
+        )
     except OSError as error:
         raise CommandError(
             f"{change.path} cannot be written: {error.strerror or error}."
         ) from error
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write ``text`` to the file ``path`` that the user names, over whatever is there.
+
+    Whole or not at all, and no directory is made. A device or a pipe is written to as it
+    is. Raises CommandError where the system does not let it be written.
+    """
+    # A file's name that is not in UTF-8 may stand in a message: JSON reads such an escape too.
+    data = text.encode(errors="backslashreplace")
+    try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            with target.open("wb") as stream:  # raises for a directory
+                stream.write(data)
+        else:
+            _replace(target, data, 0o666, exists=target.exists())
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise CommandError(f"{path} cannot be written: {reason}.") from error
+
+
+def _replace(target: Path, data: bytes, mode: int, *, exists: bool) -> None:
+    """Put ``data`` into ``target`` in one step; OSError, and the former file, where that fails.
+
+    ``mode`` is for a new file; one that ``exists`` keeps its own.
+    """
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        if exists:
+            if not os.access(target, os.W_OK):  # replacing it would succeed all the same
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
+            mode = target.stat().st_mode & 0o7777
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if exists:
+            _keep_attributes(target, temporary, mode)
+        os.replace(temporary, target)
     finally:
         with suppress(OSError):
             temporary.unlink()

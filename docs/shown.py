@@ -6,6 +6,8 @@ Two kinds of blocks in README.md and docs/ are not written by hand:
   and what they print in a project in that state. Each block runs in a project of its own.
 * The table below ``<!-- table: settings -->`` is made from ``deploytool.conf.Conf``.
 
+checks.md is written as a whole, from the rules of ``deploytool.checks``.
+
 A block below ``<!-- file: PATH -->`` or ``<!-- append: PATH -->`` is what the reader is told
 to write: those of the README are the files of the projects. tests/test_docs.py compares what
 is shown with what is printed, so that nothing on a page can drift from the code.
@@ -31,6 +33,9 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import django  # noqa: E402
+
+from deploytool.checks.rule import Rule, rules  # noqa: E402
 from deploytool.conf import Conf  # noqa: E402
 from deploytool.handlers.options import Optimisation  # noqa: E402
 
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 
 # How the places of this machine are written for a reader.
 HOME = "/home/you/mysite"
+CHECKS = ROOT / "docs" / "checks.md"
 PYTHON = f"{HOME}/.venv/bin/python"
 PORT = 8000
 
@@ -78,7 +84,8 @@ def make_project(state: str, directory: Path) -> Path:
 
     ``fresh`` is startproject with deploytool in INSTALLED_APPS; ``routed`` has the README's
     WebSocket route too, and ``served`` an asgi.py that answers it; ``production`` is
-    ``fresh`` with DEBUG off and the README's settings, ``misspelt`` with a wrong key.
+    ``fresh`` with DEBUG off and the README's settings, ``checked`` that without the mail that
+    only some versions of Django print, ``misspelt`` with a wrong key.
     """
     _run([sys.executable, "-m", "django", "startproject", "mysite", "."], directory)
     _install(directory, "deploytool")
@@ -97,7 +104,9 @@ def make_project(state: str, directory: Path) -> Path:
     text = settings.read_text("utf-8")
     if state == "misspelt":
         settings.write_text(text + '\nDEPLOYTOOL = {"WORKER": 4}\n', "utf-8")
-    if state == "production":
+    if state == "checked":
+        text = re.sub(r"^MAILERS = \{.*?^\}$", "", text, flags=re.MULTILINE | re.DOTALL)
+    if state in {"production", "checked"}:
         text = text.replace("DEBUG = True", "DEBUG = False")
         text = text.replace("ALLOWED_HOSTS = []", 'ALLOWED_HOSTS = ["example.org"]')
         settings.write_text(text + "\n" + written["append", "mysite/settings.py"], "utf-8")
@@ -252,6 +261,7 @@ def comparable(text: str) -> str:
         (r"127\.0\.0\.1:\d{5}\b", "CLIENT"),
         (r"[\d.]+ CPUs?, [\d.]+ GiB", "MACHINE"),
         (r'(?<=" 200 )\d+', "SIZE"),
+        (r"\bsettings\.py:\d+", "settings.py:LINE"),  # as this Django's startproject has it
     ):
         text = re.sub(pattern, constant, text)
     return text
@@ -300,8 +310,44 @@ def _renewed(found: re.Match[str]) -> str:
     return found[0].replace(found["text"], printed)
 
 
+# The page of all checks
+
+
+def checks_page() -> str:
+    """docs/checks.md: every rule's own page, below the subject of its module."""
+    subjects: dict[str, list[str]] = {}
+    for rule in sorted(rules(), key=lambda each: each.number):
+        subject = (sys.modules[rule.judge.__module__].__doc__ or "").partition("\n")[0]
+        subjects.setdefault(subject.rstrip("."), []).append(_check(rule))
+    parts = [f"## {subject}\n\n" + "\n".join(checks) for subject, checks in subjects.items()]
+    return _CHECKS + "\n".join(parts)
+
+
+_CHECKS = """# All checks
+
+Written by `python docs/shown.py` from the checks themselves; `manage.py deploycheck --list` lists
+them, `--explain ID` prints one. E is an error: requests fail or data is lost as planned. W is a
+warning: so it will be under conditions that the message names. I is advice. Where a check has
+several levels, the usual one stands first. The command has a page of
+its own: [deploycheck](deploycheck.md).
+
+"""
+
+
+def _check(rule: Rule) -> str:
+    ids = ", ".join(f"`{each}`" for each in rule.ids)
+    sections = rule.sections
+    text = [f"({rule.number:03})=\n### {rule.number:03}: {rule.title}\n\n{ids}\n"]
+    text.append(f"{sections.pop('')}\n")
+    text += [f"**{heading}**\n\n{section}\n" for heading, section in sections.items()]
+    return "\n".join(text)
+
+
 def main() -> None:
     """Rewrite every marked block of every page, and name the pages that changed."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "myproject.settings")
+    django.setup()
+    CHECKS.write_text(checks_page(), "utf-8")
     for page in pages():
         before = page.read_text("utf-8")
         after = _TABLE.sub(lambda _: f"<!-- table: settings -->\n\n{settings_table()}", before)

@@ -19,7 +19,7 @@ from tests.support import ROOT
 PAGES = shown.pages()
 SHOWN = [block for page in PAGES for block in shown.blocks(page) if block.kind == "shown"]
 SCHEMA = json.loads((ROOT / "deploytool" / "reports" / "deployplan.schema.json").read_text())
-COMMANDS = ("deployplan", "deployfiles", "runserver_gateway")
+COMMANDS = ("deployplan", "deploycheck", "deployfiles", "runserver_gateway")
 
 
 def page(name: str) -> str:
@@ -49,6 +49,10 @@ def test_the_table_of_settings_is_that_of_the_code():
     row = r"^\| `([A-Z0-9_]+)` \| \S.* \| \S.* \|$"
     said = re.findall(row, shown.settings_table(), re.MULTILINE)
     assert said == [name.upper() for name in Conf.__dataclass_fields__]
+
+
+def test_the_page_of_all_checks_is_that_of_the_rules():
+    assert page("checks") == shown.checks_page(), "run python docs/shown.py"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

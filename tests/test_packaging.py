@@ -116,6 +116,7 @@ def test_the_wheel_carries_the_package_and_nothing_else(in_wheel, in_sdist):
 def test_the_wheel_carries_what_is_not_python(in_wheel):
     assert {
         "deploytool/py.typed",
+        "deploytool/reports/deploycheck.schema.json",
         "deploytool/reports/deployplan.schema.json",
         "deploytool/templates/deploytool/asgi.py.tpl",
         "deploytool/templates/deploytool/wsgi.py.tpl",

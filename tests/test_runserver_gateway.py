@@ -344,7 +344,7 @@ def test_checks_that_find_errors_and_skipping_them(project):
 
 def test_findings_about_production_take_one_line(project):
     done = manage(project, "runserver_gateway", "--dry-run", DEBUG="0")
-    lines = [line for line in done.stderr.splitlines() if "check --deploy" in line]
+    lines = [line for line in done.stderr.splitlines() if "manage.py deploycheck" in line]
     assert len(lines) == 1
     assert "security.W" not in done.stderr
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.core.management.color import color_style, no_style
 
 from deploytool.plan import Options, PlanError, make_plan
 from deploytool.project import inspect_project
 from deploytool.servers import SERVERS
 
 if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
+    from django.core.management.base import CommandParser, OutputWrapper
+    from django.core.management.color import Style
 
     from deploytool.plan import Plan
     from deploytool.project import Project
@@ -38,6 +40,17 @@ class ProjectCommand(BaseCommand):
         if os.environ.get("NO_COLOR") and not options.get("force_color"):
             options["no_color"] = True
         return super().execute(*args, **options)
+
+    @staticmethod
+    def style_of(answer: OutputWrapper, options: dict[str, Any]) -> Style:
+        """Colours for ``answer`` where it goes to a terminal, and none elsewhere.
+
+        ``self.style`` goes by standard output as it was when the command was made, which is
+        standard error here (standard_output.py).
+        """
+        if options["no_color"] or not (options["force_color"] or answer.isatty()):
+            return no_style()
+        return color_style(force_color=True)
 
     def plan(self, options: Options) -> tuple[Project, Plan]:
         """The project and its plan; CommandError for settings or options that are wrong."""

@@ -15,6 +15,7 @@ from django.db.migrations.exceptions import BadMigrationError, NodeNotFoundError
 from django.db.migrations.executor import MigrationExecutor
 
 from deploytool.address import AddressError, require_free
+from deploytool.checks.given import judging
 from deploytool.launch import replace_process
 from deploytool.reports.text import server_title
 from deploytool.wording import counted
@@ -85,7 +86,10 @@ def require_checked(plan: Plan) -> str:
     """
     production = plan.mode == "production"
     try:
-        found = checks.run_checks(include_deployment_checks=production)
+        # Ours inspect the project, which has been done, and gather facts for seconds: whoever
+        # wants to be told so much before each start runs deploycheck.
+        with judging("nothing"):
+            found = checks.run_checks(include_deployment_checks=production)
     except (Exception, SystemExit) as error:
         raise CommandError(
             f"Django's checks could not run: {type(error).__name__}: {error}\n"
@@ -96,7 +100,7 @@ def require_checked(plan: Plan) -> str:
     if errors and production:
         # An error that only the deployment checks find (Django 6.1 has one for the e-mail
         # backend) leaves the site working: it is counted with the rest below.
-        ordinary = checks.run_checks()
+        ordinary = checks.run_checks()  # ours are none of them
         errors = [message for message in errors if message in ordinary]
     if errors:
         listed = "\n".join(str(message) for message in errors)
@@ -107,7 +111,10 @@ def require_checked(plan: Plan) -> str:
     if not rest:
         return ""
     findings = counted(len(rest), "finding")
-    return f"{findings} about production settings: manage.py check --deploy shows them."
+    return (
+        f"{findings} about production settings: manage.py deploycheck shows them, and judges "
+        "the project by its plan."
+    )
 
 
 def unapplied_migrations() -> str:

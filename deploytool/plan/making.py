@@ -52,7 +52,7 @@ def make_plan(project: Project, options: Options | None = None) -> Plan:
         watch=project.import_path,
         decisions=(interface_decision, server_decision, *decided),
         rejected=rejected,
-        problems=(*_entry_problems(entry), *server_problems, *_request_problems(project)),
+        problems=(*entry_problems(entry), *server_problems, *request_problems(project)),
         notes=tuple(_notes(project, interface)),
         **values,
     )
@@ -121,7 +121,8 @@ def _env(plan: Plan, project: Project) -> dict[str, str]:
     return env
 
 
-def _entry_problems(entry: EntryPoint) -> Iterable[Problem]:
+def entry_problems(entry: EntryPoint) -> Iterable[Problem]:
+    """Why no server can be given ``entry``."""
     write = f"manage.py deployfiles {entry.interface} writes one."
     if entry.status == "missing":
         named = f" {entry.source} names {entry.application}." if entry.application else ""
@@ -139,7 +140,8 @@ def _entry_problems(entry: EntryPoint) -> Iterable[Problem]:
         yield Problem(f"{message}.", "")
 
 
-def _request_problems(project: Project) -> Iterable[Problem]:
+def request_problems(project: Project) -> Iterable[Problem]:
+    """Why no request would be answered, whatever the server."""
     if not project.debug and not project.allowed_hosts:
         yield Problem(
             "ALLOWED_HOSTS is empty while DEBUG is off: every request would be answered 400.",

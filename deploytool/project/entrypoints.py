@@ -9,8 +9,7 @@ other things.
 from __future__ import annotations
 
 import json
-import os
-import re
+import secrets
 import signal
 import sys
 import tempfile
@@ -22,8 +21,11 @@ from deploytool.project.candidates import Candidate, candidate, module_spec
 from deploytool.project.facts import EntryPoint, EntryPoints, Failure, Location, Mount
 from deploytool.project.probe.guess import guess
 from deploytool.project.probe.text import parsed
+from deploytool.project.probing import GRACE, PROBE, environment, failure_of
 from deploytool.project.routing import inspect_routing
-from deploytool.project.source import is_installed, locate
+from deploytool.project.source import locate
+from deploytool.project.started import own_secret, started
+from deploytool.project.traces import own_frames
 from deploytool.project.written import assignment_line, websocket_route
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
     from deploytool.project.facts import Interface
 
-_PROBE = Path(__file__).resolve().parent / "probe" / "__main__.py"
-_GRACE = 3.0  # seconds beyond the limit before a probe that did not end itself is killed
 _OUTPUT = 4000  # characters
 
 
@@ -64,15 +64,7 @@ def start_entrypoints(
     it would import from, ``timeout`` the limit of each import in seconds. Nothing that the
     project does wrong raises; it is in the result.
     """
-    env = dict(os.environ)
-    if settings_module:
-        env["DJANGO_SETTINGS_MODULE"] = settings_module
-    else:
-        env.pop("DJANGO_SETTINGS_MODULE", None)
-    paths = dict.fromkeys(
-        [*import_path, *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
-    )
-    env["PYTHONPATH"] = os.pathsep.join(paths)
+    env = environment(import_path, {"DJANGO_SETTINGS_MODULE": settings_module or None})
     wsgi = _Probe("wsgi", candidate("wsgi", settings_module, base_dir), base_dir, env, timeout)
     asgi = _Probe("asgi", candidate("asgi", settings_module, base_dir), base_dir, env, timeout)
     return PendingEntryPoints(wsgi, asgi, base_dir)
@@ -109,6 +101,8 @@ class _Probe:
         self._candidate = found
         self._base_dir = base_dir
         self._timeout = timeout
+        self._settings_module = env.get("DJANGO_SETTINGS_MODULE")
+        self._salt = secrets.token_hex(32)
         self._process: IsolatedProcess | None = None
         self._failed: OSError | None = None
         if found is None or found.problem:
@@ -126,11 +120,12 @@ class _Probe:
             "attribute": found.attribute,
             "role": self._role,
             "timeout": self._timeout,
+            "salt": self._salt,
             "result": str(directory / "result"),
             "trace": str(directory / "trace"),
         }
-        argv = [sys.executable, "-P", "-u", str(_PROBE), json.dumps(request)]
-        limit = self._timeout + _GRACE
+        argv = [sys.executable, "-P", "-u", str(PROBE), json.dumps(request)]
+        limit = self._timeout + GRACE
         self._process = IsolatedProcess(argv, env, directory / "output", limit)
 
     def result(self) -> EntryPoint:
@@ -154,12 +149,14 @@ class _Probe:
             failure = self._ended(found, _text(directory / "trace", 200_000), status)
             return self._error(found, failure, output)
         if "status" not in raw:
-            return self._error(found, self._failure(raw["error"]), output)
+            return self._error(found, failure_of(raw["error"], self._base_dir), output)
         return self._entry_point(found, raw, output)
 
     def _entry_point(self, found: Candidate, raw: dict[str, Any], output: str) -> EntryPoint:
         location = self._location(found.module, raw["attribute"])
         error = raw.get("error")
+        same_settings = raw["settings_module"] == self._settings_module
+        secret = own_secret(self._salt) if same_settings else None
         return EntryPoint(
             self._role,
             f"{found.module}:{raw['attribute']}",
@@ -181,6 +178,7 @@ class _Probe:
             raw["socketio"],
             output,
             raw["settings_module"],
+            started(raw, self._base_dir, secret),
         )
 
     def _error(self, found: Candidate, error: Failure, output: str = "") -> EntryPoint:
@@ -209,19 +207,9 @@ class _Probe:
             return None
         return locate(spec.origin, assignment_line(spec.origin, attribute), self._base_dir)
 
-    def _failure(self, raw: dict[str, Any]) -> Failure:
-        trails = [self._own(raw["frames"]), *map(self._own, raw["causes"])]
-        trail = next((each for each in trails if each), ())
-        return Failure(raw["type"], raw["message"], trail[-1] if trail else None, trail)
-
-    def _own(self, frames: list[tuple[str, int | None]]) -> tuple[Location, ...]:
-        return tuple(
-            locate(path, line, self._base_dir) for path, line in frames if not is_installed(path)
-        )
-
     def _ended(self, found: Candidate, trace: str, status: int) -> Failure:
         """Why the process left no answer: it hung, crashed or ended itself."""
-        trail = self._own(_frames(trace))
+        trail = own_frames(trace, self._base_dir)
         where = trail[-1] if trail else None
         if trace.startswith("Timeout") or (self._process and self._process.timed_out):
             text = f"the import of {found.module} did not end within {self._timeout:g} s"
@@ -249,22 +237,3 @@ def _text(path: Path, limit: int = _OUTPUT) -> str:
     except OSError:
         return ""
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)[:limit]
-
-
-def _frames(trace: str) -> list[tuple[str, int | None]]:
-    """The frames of the main thread in a traceback of faulthandler, outermost first.
-
-    Threads stand newest first, so that the main thread is the last.
-    """
-    thread = re.split(r"^(?:Current )?[Tt]hread .*$", trace, flags=re.MULTILINE)[-1]
-    found = re.findall(r'^ {2}File "(.*)", line (\d+)', thread, flags=re.MULTILINE)
-    return [(_unescaped(path), int(line)) for path, line in reversed(found)]
-
-
-def _unescaped(path: str) -> str:
-    r"""A path as it was before faulthandler wrote it in ASCII (``\xe9``, ``\u0151``)."""
-    return re.sub(
-        r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))",
-        lambda match: chr(int(next(filter(None, match.groups())), 16)),
-        path,
-    )

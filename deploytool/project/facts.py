@@ -79,6 +79,65 @@ class Mount:
     interface: Interface | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Something that runs by itself in the process that has imported an entry point.
+
+    ``kind`` is ``thread`` (the project's own code, in a thread of its own), ``timer`` (its
+    code, once a time is over), ``scheduler`` (a library that calls it by time) or
+    ``process``. ``runs`` is the dotted name of what runs and ``location`` where that is
+    written; ``started_at`` is the line of the project's that started it. ``repeats`` is True
+    where it does something over and over, or will at a time; ``waiting`` where it waits,
+    without a limit, for what this process gives it.
+    """
+
+    kind: Literal["thread", "timer", "scheduler", "process"]
+    runs: str
+    location: Location | None = None
+    started_at: Location | None = None
+    repeats: bool = True
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyConnection:
+    """A database that was connected to while an entry point was imported.
+
+    ``location`` is the project's line that led to it, None where it is another's: ``module``
+    then names that. ``answered`` says whether the database did; ``kept`` whether the
+    connection, or its pool, was open when the import had ended.
+    """
+
+    alias: str
+    location: Location | None
+    module: str
+    answered: bool
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a process is like that has imported an entry point: what only the checks ask.
+
+    ``debug`` is DEBUG there, None where the settings were not loaded. ``same_secret`` says
+    whether SECRET_KEY is there what it is in the inspecting process, None where there is
+    none or where the settings are of another module. ``problem`` is why the pieces of the
+    application do not fit together, and ``handler_interface`` what Django's handler at the
+    end of the chain is. ``static_handler`` is the wrapper that answers for static files as
+    ``runserver`` does; ``as_classes`` are the HTTP consumers that are routed without
+    ``.as_asgi()``.
+    """
+
+    debug: bool | None = None
+    same_secret: bool | None = None
+    background: tuple[Background, ...] = ()
+    connections: tuple[EarlyConnection, ...] = ()
+    problem: str | None = None
+    handler_interface: Interface | None = None
+    static_handler: str | None = None
+    as_classes: tuple[str, ...] = ()
+
+
 EntryPointStatus = Literal["ok", "missing", "error", "wrong-interface"]
 
 
@@ -101,7 +160,7 @@ class EntryPoint:
     ``output`` is what the import printed (stdout and stderr, its first 4,000 characters).
     ``settings_module`` is what DJANGO_SETTINGS_MODULE was after the import: another one
     than the project's where the module assigns it rather than ``setdefault()``; None where
-    the import did not end.
+    the import did not end. ``started`` is None there too.
     """
 
     interface: Interface
@@ -121,6 +180,7 @@ class EntryPoint:
     socketio: bool = False
     output: str = ""
     settings_module: str | None = None
+    started: Started | None = None
 
 
 @dataclass(frozen=True, slots=True)

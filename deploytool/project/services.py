@@ -8,6 +8,7 @@ anything, and no user, password or host ends up in a fact.
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -169,25 +170,45 @@ def _sessions() -> tuple[str | None, str | None]:
 def middleware() -> tuple[str, ...]:
     """``settings.MIDDLEWARE`` as dotted paths, whatever else it holds left out."""
     value = settings.MIDDLEWARE
-    return tuple(path for path in value if isinstance(path, str)) if value else ()
+    listed = value if isinstance(value, (list, tuple)) else ()
+    return tuple(path for path in listed if isinstance(path, str))
+
+
+def url_setting(name: str) -> object:
+    """STATIC_URL or MEDIA_URL with the script name before it; None where Django cannot add it."""
+    try:
+        return getattr(settings, name, None)
+    except Exception:  # LazySettings takes it for a string
+        return None
+
+
+def static_url() -> str | None:
+    """``settings.STATIC_URL``; None where it is no text that is a URL."""
+    url = url_setting("STATIC_URL")
+    try:
+        urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return None
+    return url if isinstance(url, str) else None
 
 
 def _static(entrypoints: EntryPoints) -> StaticFiles:
     root = settings.STATIC_ROOT
     storage = entries("STORAGES").get("staticfiles", {}).get("BACKEND")
-    served_by, evidence = next(_static_servers(entrypoints), (None, None))
+    served_by, evidence = next(static_servers(entrypoints), (None, None))
     return StaticFiles(
         app_installed=apps.is_installed("django.contrib.staticfiles"),
-        url=settings.STATIC_URL,
-        root=str(root) if root else None,
+        url=static_url(),
+        root=os.fspath(root) if isinstance(root, (str, os.PathLike)) and root != "" else None,
         storage=storage if isinstance(storage, str) else None,
         served_by=served_by,
         evidence=evidence,
     )
 
 
-def _static_servers(entrypoints: EntryPoints) -> Iterator[tuple[str, str]]:
-    """Everything in the project that would serve STATIC_URL, the outermost last."""
+def static_servers(entrypoints: EntryPoints) -> Iterator[tuple[str, str]]:
+    """Everything in the project that would serve STATIC_URL, the outermost last: the name as
+    in StaticFiles, and the evidence."""
     for index, path in enumerate(middleware()):
         if name := _static_server(ancestors(path)):
             yield name, f"settings.MIDDLEWARE[{index}]"
@@ -195,7 +216,7 @@ def _static_servers(entrypoints: EntryPoints) -> Iterator[tuple[str, str]]:
         for wrapper in entry.wrappers:
             if name := _static_server(_ancestors_of_wrapper(wrapper, entry.application)):
                 yield name, f"{wrapper} around {entry.application}"
-    prefix = urlsplit(settings.STATIC_URL or "").path.strip("/")
+    prefix = urlsplit(static_url() or "").path.strip("/")
     for mount in entrypoints.asgi.mounts:
         if prefix and mount.path.strip("/") == prefix:
             yield mount.application, f"mounted by {entrypoints.asgi.application}"

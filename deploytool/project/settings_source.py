@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 
 # Methods that look an entry up or take it away: they name it without putting it there.
 _LOOKUPS = frozenset({"index", "remove", "count"})
+# And those that change a list or a dictionary in its place.
+_CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "update"})
+
+
+def setting_location(name: str, base_dir: str) -> Location | None:
+    """The line that assigns the setting ``name`` last; None where none can be found."""
+    return _source(base_dir).assignment_of(name)
+
+
+@cache
+def _source(base_dir: str) -> SettingsSource:
+    return SettingsSource(base_dir)
 
 
 class SettingsSource:
@@ -32,6 +45,7 @@ class SettingsSource:
     def __init__(self, base_dir: str) -> None:
         self._base_dir = base_dir
         self._lines: dict[str, tuple[Path, int]] = {}
+        self._assigned: dict[str, tuple[Path, int]] = {}
         self._read: set[Path] = set()
         self._siblings: dict[str, tuple[Path, int]] | None = None
         self._main = _settings_file()
@@ -46,6 +60,11 @@ class SettingsSource:
         if found is None:
             return None
         return locate(str(found[0]), found[1], self._base_dir)
+
+    def assignment_of(self, name: str) -> Location | None:
+        """The line that assigns the setting ``name``, or adds to it, last."""
+        found = self._assigned.get(name)
+        return locate(str(found[0]), found[1], self._base_dir) if found else None
 
     def _sibling_lines(self) -> dict[str, tuple[Path, int]]:
         """What the other files of a settings package name: some are loaded by means that
@@ -71,6 +90,8 @@ class SettingsSource:
             if isinstance(node, ast.ImportFrom | ast.Import):
                 for module in _imported(node, package):
                     self._module(module)
+            elif (changed := _changed(node)) is not None:
+                self._assigned[changed] = (path, getattr(node, "lineno", 1))
             elif isinstance(node, ast.Constant | ast.JoinedStr | ast.Call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     self._lines[node.value] = (path, node.lineno)
@@ -114,6 +135,21 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
             yield from _in_order(child.func)
         else:
             yield from _in_order(child)
+
+
+def _changed(node: ast.AST) -> str | None:
+    """``NAME`` of ``NAME = ...``, ``NAME["key"] = ...`` and ``NAME["key"].update(...)``."""
+    inner: ast.AST = node
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        method = node.value.func
+        if not isinstance(method, ast.Attribute) or method.attr not in _CHANGES:
+            return None
+        inner = method.value
+    elif not isinstance(getattr(node, "ctx", None), ast.Store):
+        return None
+    while isinstance(inner, ast.Subscript):
+        inner = inner.value
+    return inner.id if isinstance(inner, ast.Name) else None
 
 
 def _imported(node: ast.ImportFrom | ast.Import, package: str) -> Iterator[str]:

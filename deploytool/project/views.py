@@ -38,7 +38,7 @@ def inspect_views(base_dir: str) -> Views:
         return Views(urlconf=None, error=missing)
     name = urlconf if isinstance(urlconf, str) else str(getattr(urlconf, "__name__", urlconf))
     walk = _Walk(base_dir)
-    walk.resolver(get_resolver(), "", ())
+    walk.all()
     # Only now is every module of the URLconf loaded, and with it every streaming class.
     streams = StreamReader()
     views = tuple(_view(route, streams, base_dir) for route in walk.routes)
@@ -46,6 +46,15 @@ def inspect_views(base_dir: str) -> Views:
     if error and not error.location:  # nothing of the project ran: the setting names no module
         error = replace(error, location=SettingsSource(base_dir).line_of(name))
     return Views(urlconf=name, views=views, error=error)
+
+
+def walk_routes(base_dir: str) -> tuple[tuple[str, object], ...]:
+    """Every route of ``settings.ROOT_URLCONF``, and the callable that Django calls for it."""
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return ()
+    walk = _Walk(base_dir)
+    walk.all()
+    return tuple((route.route, route.callback) for route in walk.routes)
 
 
 class _Route(NamedTuple):
@@ -65,6 +74,15 @@ class _Walk:
         self.error: Failure | None = None
         self._base_dir = base_dir
         self._open: list[object] = []
+
+    def all(self) -> None:
+        """Take every route of the URLconf that the settings name."""
+        try:
+            resolver = get_resolver()
+        except TypeError as raised:  # the setting is no name: Django looks it up in its cache
+            self.error = failure(raised, self._base_dir)
+            return
+        self.resolver(resolver, "", ())
 
     def resolver(self, resolver: URLResolver, prefix: str, namespaces: tuple[str, ...]) -> None:
         """Take the routes of a resolver, whose own pattern is already in ``prefix``."""

@@ -34,6 +34,8 @@ def document(project: Project, plan: Plan) -> dict[str, Any]:
     data = asdict(plan)
     decisions, rejected = data.pop("decisions"), data.pop("rejected")
     facts = asdict(project)
+    for entry in ("wsgi", "asgi"):
+        del facts["entrypoints"][entry]["started"]  # no part of a plan
     facts["machine"]["installed"] = dict(facts["machine"]["installed"])
     facts["environment"] = dict(facts["environment"])
     facts["conf"] = {key: value for key, value in facts["conf"].items() if value is not None}

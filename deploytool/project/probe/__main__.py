@@ -2,7 +2,9 @@
 
 Run as ``python -P -u __main__.py REQUEST``, where REQUEST is a JSON object: ``module``,
 ``attribute`` (null to look for it), ``role`` (wsgi or asgi), ``result`` and ``trace`` (the
-files to write) and ``timeout`` (seconds). Tracebacks of a hang or a crash go to ``trace``.
+files to write), ``timeout`` (seconds) and ``salt`` (hexadecimal, for the digest of the secret).
+``runs`` names another module of this package than ``run``, with a request of its own.
+Tracebacks of a hang or a crash go to ``trace``.
 """
 
 import faulthandler
@@ -30,8 +32,8 @@ def main() -> None:
             raise ImportError(HERE)
         sys.modules[NAME] = importlib.util.module_from_spec(spec)
         # A server's command line ends with the application, and settings look at sys.argv[1].
-        sys.argv[1:] = [f"{request['module']}:{request['attribute'] or 'application'}"]
-        importlib.import_module(f"{NAME}.run").run(request, trace)
+        sys.argv[1:] = [f"{request['module']}:{request.get('attribute') or 'application'}"]
+        importlib.import_module(f"{NAME}.{request.get('runs', 'run')}").run(request, trace)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .inner import Held
 
 HANDLERS = ("django.core.handlers.wsgi.WSGIHandler", "django.core.handlers.asgi.ASGIHandler")
+STATIC_HANDLER = "django.contrib.staticfiles.handlers.StaticFilesHandlerMixin"
 _DEPTH = 30
 
 
@@ -76,10 +77,14 @@ class Walk:
 
     def _handler(self, app: Any, way: Way) -> set[str]:
         inside = held(app)
+        if descends(app, STATIC_HANDLER) and "http" in way.types:
+            self.found.static_handler = self.found.static_handler or dotted(app)
         if inside:  # a static files handler, or another that wraps
             return self.inside(app, inside, way.through(dotted(app)))
         answered = set(way.types & {"http"})
         if answered:
+            if self.found.handler is None:
+                self.found.handler_interface = "asgi" if descends(app, HANDLERS[1]) else "wsgi"
             self.found.http_way(way.wrappers, dotted(app))
         function = function_of(app)
         if function is not None and not function.__module__.startswith("django.core.handlers."):
@@ -135,6 +140,8 @@ class Walk:
                 )
             if "http" in answered:
                 self.found.add_consumer(dotted(consumer.cls))
+                if not consumer.instantiated:
+                    self.found.as_classes.append(dotted(consumer.cls))
                 self.found.http_way(way.wrappers)
             return set(answered)
         if callback is None:

@@ -34,6 +34,8 @@ class Route:
 class Found:
     """The facts of one application, as :class:`deploytool.project.facts.EntryPoint` names them.
 
+    ``handler_interface``, ``static_handler`` and ``as_classes`` are what ``Started`` has of the
+    application.
     ``problem`` is why the pieces of the application do not fit together; ``opaque`` True
     where something that it passes connections to could not be looked into.
     """
@@ -49,6 +51,9 @@ class Found:
     problem: str | None = None
     opaque: bool = False
     inner_interface: CallableInterface | None = None
+    handler_interface: str | None = None
+    static_handler: str | None = None
+    as_classes: list[str] = field(default_factory=list)
 
     def add_route(self, route: Route) -> None:
         """Add a WebSocket route that is not there yet."""

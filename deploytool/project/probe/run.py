@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import traceback
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from .chain import Walk
 from .choose import choose
@@ -17,6 +17,7 @@ from .reading import source_guess
 from .signature import evaluated, interface_of
 from .text import project_files
 from .verdict import verdict
+from .witness import Witness
 
 if TYPE_CHECKING:
     from .found import Found
@@ -28,27 +29,32 @@ _FIRST_CALL = 4.0  # seconds until a first call that hangs is given up
 def run(request: dict[str, Any], trace: IO[str]) -> None:
     """Inspect what ``request`` names, write the answer to its result file, and end."""
     role = request["role"]
+    witness = Witness()
     try:
         module = importlib.import_module(request["module"])
         attribute, app = choose(module, request["attribute"], role)
         app = evaluated(app)
     except BaseException as error:
-        _write(request, {"error": described(error)})
-        _end()
+        write(request, {"error": described(error), "path": sys.path})
+        end()
         return
+    finally:
+        witness.leave()
+    # Only now: it imports what the project may want to patch before.
+    left = importlib.import_module(f"{__package__}.aftermath").aftermath(witness, request["salt"])
     name = f"{request['module']}:{attribute}"
     found, answer = inspected(app, role, name)
-    answer["attribute"] = attribute
-    _write(request, answer)
+    answer |= {"attribute": attribute, "started": left}
+    write(request, answer)
     if role == "asgi" and found.opaque:
         # What is written already stands if the first call hangs or ends the process.
         faulthandler.dump_traceback_later(_FIRST_CALL, exit=True, file=trace)
         # Only now: it imports asyncio, which gevent wants to patch before it is imported.
         importlib.import_module(f"{__package__}.first_call").first_call(app)
         found, answer = inspected(app, role, name)
-        answer["attribute"] = attribute
-        _write(request, answer)
-    _end()
+        answer |= {"attribute": attribute, "started": left}
+        write(request, answer)
+    end()
 
 
 def inspected(app: Any, role: str, name: str) -> tuple[Found, dict[str, Any]]:
@@ -103,7 +109,7 @@ def described(error: BaseException) -> dict[str, Any]:
     }
 
 
-def _write(request: dict[str, Any], answer: dict[str, Any]) -> None:
+def write(request: dict[str, Any], answer: dict[str, Any]) -> None:
     """Write the answer whole: a reader sees the old file or the new one."""
     partial = request["result"] + ".new"
     with open(partial, "w", encoding="utf-8") as file:
@@ -111,7 +117,7 @@ def _write(request: dict[str, Any], answer: dict[str, Any]) -> None:
     os.replace(partial, request["result"])
 
 
-def _end() -> None:
+def end() -> NoReturn:
     """End at once, whatever threads and exit handlers the import left."""
     faulthandler.cancel_dump_traceback_later()
     for stream in (sys.stdout, sys.stderr):

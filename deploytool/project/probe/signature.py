@@ -83,8 +83,10 @@ def arguments(app: Any) -> Arguments | None:
     if found and found.most == UNBOUNDED and not found.names and hasattr(target, "__wrapped__"):
         # ``*args`` of a wrapper made with functools.wraps: what it wraps tells more. Not
         # otherwise: a Channels consumer's application has its *class* as __wrapped__.
-        inner = _arguments(target.__wrapped__, follow=True)
-        return inner and inner._replace(is_async=inner.is_async or found.is_async)
+        # Asked of ``target`` itself: where it is a bound method, what it wraps is not.
+        inner = _arguments(target, follow=True)
+        is_async = found.is_async or inspect.iscoroutinefunction(inspect.unwrap(target))
+        return inner and inner._replace(is_async=is_async)
     return found
 
 
@@ -136,6 +138,16 @@ def _interface(found: Arguments) -> CallableInterface | None:
     if found.accepts(3):
         return "asgi"
     return "asgi2" if found.accepts(1) else None
+
+
+def makes(app: Any) -> bool:
+    """Whether ``app`` makes an application, and cannot be called as an ASGI one itself."""
+    if interface_of(app) != "factory":
+        return False
+    if isinstance(app, type):
+        return True
+    found = arguments(app)
+    return found is not None and not found.accepts(3)
 
 
 def _class_interface(cls: type) -> CallableInterface | None:

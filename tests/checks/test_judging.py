@@ -1,0 +1,28 @@
+"""The checks about judging: an unknown id that is silenced, settings without a plan, crashes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.checks.project import deploycheck, found, make_project, ours
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_a_sound_project_has_no_finding(tmp_path, interface):
+    project = make_project(tmp_path)
+    report = deploycheck(project, "--interface", interface)
+    assert report["findings"] == []
+    assert report["failed"] is False
+
+
+def test_an_unknown_id_that_is_silenced_is_found(tmp_path):
+    project = make_project(tmp_path, settings='SILENCED_SYSTEM_CHECKS = ["deploytool.E003"]')
+    [finding] = found(project, 3)
+    assert finding["id"] == "deploytool.W003"
+    assert "'deploytool.W003'" in finding["hint"]
+    assert (finding["path"], finding["line"]) == ("site1/settings.py", 55)
+
+
+def test_a_known_id_and_djangos_are_not(tmp_path):
+    silenced = 'SILENCED_SYSTEM_CHECKS = ["deploytool.W003", "security.W004"]'
+    assert ours(make_project(tmp_path, settings=silenced)) == []
