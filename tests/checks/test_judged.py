@@ -102,3 +102,76 @@ def test_a_loaded_session_does_not_make_the_user_known_and_a_view_may(tmp_path):
     assert places(deploycheck(project, "--interface", "asgi"), 151, 152) == {
         (151, "ERROR", path, line_of(project, path, "user"))
     }
+
+
+CONTENT = """
+    from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
+    from django.utils.deprecation import MiddlewareMixin
+
+
+    class Sometimes(MiddlewareMixin):
+        def process_response(self, request, response):
+            if response.has_header("Content-Disposition") or isinstance(
+                response, (FileResponse, StreamingHttpResponse)
+            ):
+                return response
+            if any([response.streaming, response.status_code != 200]):
+                return response
+            response["X-Length"] = len(response.content)
+            return response
+
+
+    class ByClass(MiddlewareMixin):
+        def process_response(self, request, response):
+            if type(response) is HttpResponse or isinstance(response, JsonResponse):
+                response["X-Length"] = len(response.content)
+            return response
+
+
+    class ByClassOnly(MiddlewareMixin):
+        def process_response(self, request, response):
+            if issubclass(response.__class__, StreamingHttpResponse):
+                return response
+            response["X-Length"] = len(response.content)
+            return response
+
+
+    class Matching(MiddlewareMixin):
+        def process_response(self, request, response):
+            match response.streaming:
+                case False:
+                    response["X-Length"] = len(response.content)
+            return response
+
+
+    class Lazy(MiddlewareMixin):
+        def process_response(self, request, response):
+            if response.status_code == 200:
+                setattr(response, "content", response.getvalue().strip())  # setattr
+            return response
+    """
+SOUND_CONTENT = ("Sometimes", "ByClass", "ByClassOnly", "Matching")
+
+
+def test_content_of_files(tmp_path):
+    """A FileResponse streams; code may ask for that in more ways than can be followed."""
+    names = (*SOUND_CONTENT, "Lazy")
+    project = make_project(
+        tmp_path,
+        {
+            "app/middleware.py": CONTENT,
+            "app/views.py": """
+                from django.http import FileResponse
+
+
+                def home(request):
+                    return FileResponse(open(__file__, "rb"))
+                """,
+        },
+        middleware=(*MIDDLEWARE, *(f"app.middleware.{name}" for name in names)),
+    )
+    path = "app/middleware.py"
+    report = deploycheck(project, "--interface", "wsgi")
+    assert places(report, 112) == {(112, "ERROR", path, line_of(project, path, "setattr"))}
+    (message,) = [each["message"] for each in report["findings"] if each["id"].endswith("112")]
+    assert "app.views.home will fail" in message
