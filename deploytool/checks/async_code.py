@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deploytool.checks.case import Case
     from deploytool.project.coroutines import OnLoop
     from deploytool.project.coroutines.facts import UseKind
+    from deploytool.project.facts import Middleware
 
 _KINDS = {
     "view": "the async view",
@@ -100,18 +101,38 @@ def sync_orm(case: Case) -> Iterator[Finding]:
         yield Finding(f"{described(use)}: {effect}.", _step(use), use.location)
 
 
-def _auth_loads_lazily(case: Case) -> bool:
+def _before(case: Case, use: OnLoop) -> list[Middleware]:
+    """The middleware that a request has come to before the coroutine with ``use``."""
+    listed = list(case.project.middleware)
+    if use.root_kind == "middleware":
+        paths = [entry.path for entry in listed]
+        if use.root in paths:
+            return listed[: paths.index(use.root)]
+    return listed
+
+
+def _loads_user(entry: Middleware) -> bool:
+    return "django.contrib.auth.middleware.LoginRequiredMiddleware" in entry.bases
+
+
+def _user_is_lazy(case: Case, use: OnLoop) -> bool:
     """Whether ``request.user`` is what AuthenticationMiddleware makes it, and nothing that
-    is known to look at it has done so before the view."""
+    is known to look at it has done so before."""
     lazy = False
-    for entry in case.project.middleware:
-        if "django.contrib.auth.middleware.LoginRequiredMiddleware" in entry.bases:
-            return False
+    for entry in _before(case, use):
         if "django.contrib.auth.middleware.AuthenticationMiddleware" in entry.bases:
             lazy = True
-        elif not entry.path.startswith("django.") and entry.path in case.async_code.looks_at_user:
+        elif _loads_user(entry) or entry.path in case.async_code.looks_at_user:
             return False
     return lazy
+
+
+def _session_is_lazy(case: Case, use: OnLoop) -> bool:
+    """Whether nothing that is known to look at the session has done so before."""
+    return not any(
+        _loads_user(entry) or entry.path in case.async_code.looks_at_session
+        for entry in _before(case, use)
+    )
 
 
 @rule(151, "E")
@@ -145,9 +166,11 @@ def lazy_user(case: Case) -> Iterator[Finding]:
     Django's documentation, "Using the Django authentication system", "Authentication in web
     requests"; `django/contrib/auth/middleware.py`.
     """
-    if allowed_unsafe() or not _auth_loads_lazily(case):
+    if allowed_unsafe():
         return
     for use in uses(case, "user"):
+        if not _user_is_lazy(case, use):
+            continue
         yield Finding(
             f"{described(use)}: it loads the user, and {_REFUSED} for every visitor who is "
             "signed in.",
@@ -185,11 +208,9 @@ def lazy_session(case: Case) -> Iterator[Finding]:
     """
     if allowed_unsafe() or not case.async_code.database_sessions:
         return
-    if not _auth_loads_lazily(case) and any(
-        entry.path in case.async_code.looks_at_user for entry in case.project.middleware
-    ):
-        return
     for use in uses(case, "session"):
+        if not _session_is_lazy(case, use):
+            continue
         yield Finding(
             f"{described(use)}: it loads the session from the database, and {_REFUSED} for "
             "every visitor who has one.",

@@ -37,7 +37,7 @@ def _persistent(case: Case) -> Iterator[Database]:
             yield database
 
 
-@rule(410, "EW")
+@rule(410, "W")
 def connections_left_open(case: Case) -> Iterator[Finding]:
     """Persistent connections, under a handler that has a new thread for each request.
 
@@ -46,9 +46,9 @@ def connections_left_open(case: Case) -> Iterator[Finding]:
 
     ## Why is this bad?
     No connection is used twice: each request opens one and leaves it open until Python
-    happens to collect it. With 25 clients at once, PostgreSQL's default of 100 connections
-    is used up within seconds: `FATAL: sorry, too many clients already`, and one request in
-    five answers 500. Under WSGI the same setting is right.
+    happens to collect it. What is open meanwhile counts against the server's limit: `FATAL:
+    sorry, too many clients already`, where something keeps them from being collected or
+    requests come faster. Under WSGI the same setting is right.
 
     ## Example
     ```python
@@ -73,13 +73,12 @@ def connections_left_open(case: Case) -> Iterator[Finding]:
         yield Finding(
             f"CONN_MAX_AGE of the database {database.alias!r} is {_age(database)}, and Django's "
             "ASGI handler runs each request in a new thread: no connection is used again, and "
-            "each is left open until Python collects it, so that busy minutes use up those that "
-            f"the server allows{'' if known else ', if that handler answers here'}.",
+            "each is left open until Python collects it, so that busy minutes may use up those "
+            f"that the server allows{'' if known else ', if that handler answers here'}.",
             'Set "CONN_MAX_AGE": 0, and for connections that are used again "OPTIONS": '
             '{"pool": True} (PostgreSQL, pip install "psycopg[pool]") or '
             "deploytool.asgi.get_asgi_application in asgi.py.",
             case.set_at("DATABASES"),
-            "E" if known else "W",
         )
 
 

@@ -189,6 +189,8 @@ def _static(project: Project, files: Inference) -> Fact[Static | None]:
 
 def _stop_grace(files: Inference) -> Fact[int | None]:
     found = files.container()
-    if found is not None and found[0]:
+    # A server that a file starts with options of its own does not stop as it is planned.
+    planned = any(launch.server == "runserver_gateway" for _, launch in files.served)
+    if found is not None and found[0] and planned:
         return Fact(10, "inferred", str(found[1]))  # docker stop --timeout
     return Fact(None, "default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -330,8 +331,10 @@ def wrapper_does_not_fit(case: Case) -> Iterator[Finding]:
 
     A WSGI wrapper (WhiteNoise, Sentry's or OpenTelemetry's for WSGI) around Django's ASGI
     application, an ASGI wrapper around its WSGI application, a router that is given one where
-    it calls the other, or Socket.IO with a server of the other kind. A warning where the plan
-    serves the other interface.
+    it calls the other, or Socket.IO with a server of the other kind. Also what no application
+    is in the place of one: `get_asgi_application` without the parentheses in a router, a list
+    of routes without a `URLRouter` in a middleware of Channels; and Channels' origin validator
+    around HTTP. A warning where the plan serves the other interface.
 
     ## Why is this bad?
     It imports and starts; every request that comes to that place fails: `TypeError:
@@ -378,6 +381,12 @@ def _unwrapping(entry: EntryPoint, problem: str) -> str:
             f"Write application = {builder}: sentry_sdk.init() instruments Django's handlers "
             "of both interfaces by itself."
         )
+    if "was not called" in problem:
+        return "Call it, where the router is made."
+    if "list of routes" in problem:
+        return "Put URLRouter(...) around the list."
+    if "no WebSocket" in problem:
+        return 'Put it around what is routed for "websocket", and not around the whole router.'
     if entry.socketio and "needs a" in problem:
         return "Make the Socket.IO server of the kind that the message names."
     return f"Give it {builder}, or take a wrapper that is made for {entry.interface.upper()}."
@@ -447,6 +456,51 @@ def _wsgi_beside(case: Case) -> Location | None:
         if named and files.applications.interface(named) == "wsgi":
             return launch.place
     return None
+
+
+@rule(28, "E")
+def unknown_protocol(case: Case) -> Iterator[Finding]:
+    """A protocol that no server sends is routed, in the place of WebSockets.
+
+    A router such as Channels' `ProtocolTypeRouter` has a key that is nearly `"websocket"`,
+    `"websockets"` or `"ws"`, and not that one.
+
+    ## Why is this bad?
+    The type of a connection is `websocket` and nothing else. `ValueError: No application
+    configured for scope type 'websocket'`: no client can connect, and all else works.
+
+    ## Example
+    ```python
+    application = ProtocolTypeRouter({
+        "http": get_asgi_application(),
+        "websockets": URLRouter(websocket_urlpatterns),
+    })
+    ```
+
+    ## Use instead
+    ```python
+    application = ProtocolTypeRouter({
+        "http": get_asgi_application(),
+        "websocket": URLRouter(websocket_urlpatterns),
+    })
+    ```
+
+    ## Source
+    The ASGI specification, "HTTP & WebSocket ASGI Message Format"; Channels' documentation,
+    "Routing", `ProtocolTypeRouter`.
+    """
+    entry = case.entry
+    if not case.asgi or entry.status != "ok" or "websocket" in entry.protocols:
+        return
+    for name in entry.protocols:
+        near = difflib.get_close_matches(name.lower().replace("_", ""), ["websocket"], cutoff=0.8)
+        if near or name.lower() in {"ws", "wss"}:
+            yield Finding(
+                f"{entry.application} routes {name!r}, and the type of a WebSocket connection is "
+                "'websocket': no client can connect.",
+                f'Write "websocket" in the place of {name!r}.',
+                entry.location,
+            )
 
 
 @rule(17, "E")
@@ -603,6 +657,10 @@ def adapted(case: Case) -> Iterator[Finding]:
     yield Finding(message, f"Write application = {builder}.", entry.location, level)
 
 
+def _wrappers(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if "<locals>" not in name and not name.startswith(_ROUTERS)]
+
+
 @rule(22, "I")
 def wrapped_twice(case: Case) -> Iterator[Finding]:
     """The same wrapper stands twice on the way of a request.
@@ -632,9 +690,7 @@ def wrapped_twice(case: Case) -> Iterator[Finding]:
     entry = case.entry
     if entry.status != "ok":
         return
-    wrappers = [
-        name for name in entry.wrappers if "<locals>" not in name and not name.startswith(_ROUTERS)
-    ]
+    wrappers = _wrappers(entry.wrappers)
     for name, times in Counter(wrappers).items():
         if times > 1:
             yield Finding(
@@ -643,6 +699,16 @@ def wrapped_twice(case: Case) -> Iterator[Finding]:
                 "Take all but one away.",
                 entry.location,
             )
+    for route in entry.websocket_routes:
+        twice = [name for name, n in Counter(_wrappers(route.wrappers)).items() if n > 1]
+        if twice:
+            yield Finding(
+                f"{twice[0]} stands more than once around the WebSocket route {route.route!r}: "
+                "what it does to a connection is done each time.",
+                "Take all but one away.",
+                entry.location,
+            )
+            break
     for middleware in case.project.middleware:
         for name in {middleware.path, *middleware.bases} & set(wrappers):
             yield Finding(

@@ -160,14 +160,20 @@ class Inference:
         path = static_path()
         if path is None:
             return None
-        for site in self.stack.sites:
-            for place in site.places:
-                if serves_files(place.pattern, place.modifier, path) and not place.passes:
-                    return "proxy", str(site.at(place.line))
+        if found := self.serves(path):
+            return "proxy", str(found)
         for _, launch in self.served:
             for name in ("static_path_mount", "static_map"):
                 if option := launch.option(name):
                     return "server", str(option.place)
+        return None
+
+    def serves(self, path: str) -> Location | None:
+        """Where nginx is told to serve the files below ``path`` (``/media/``)."""
+        for site in self.stack.sites:
+            for place in site.places:
+                if serves_files(place.pattern, place.modifier, path) and not place.passes:
+                    return site.at(place.line)
         return None
 
     # What stands before the servers

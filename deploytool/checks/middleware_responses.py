@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from deploytool.project.facts import View
 
 _STREAMS = ("sync", "async")
+_SERVING_VIEWS = frozenset(["django.views.static.serve", "django.contrib.staticfiles.views.serve"])
+"""Django's own views that answer with a FileResponse."""
 
 
 def _streams(case: Case, *iterators: str) -> list[View]:
@@ -28,6 +30,14 @@ def _shown(views: list[View]) -> str:
     return names(dict.fromkeys(view.view for view in views))
 
 
+def _answering(case: Case) -> str:
+    """The views whose responses stream, event streams and files alike, as a sentence says it."""
+    serving = [view.view for view in case.project.views.views if view.view in _SERVING_VIEWS]
+    files = [each.view for each in case.async_code.downloads]
+    streams = [view.view for view in _streams(case, "sync", "async", "unknown")]
+    return names(dict.fromkeys((*streams, *files, *serving)))
+
+
 @rule(112, "EWI")
 def touches_content(case: Case) -> Iterator[Finding]:
     """A middleware asks a streaming response for its content.
@@ -35,8 +45,9 @@ def touches_content(case: Case) -> Iterator[Finding]:
     The code of a middleware uses `response.content` or `response.text` (or sets them) of
     whatever response it gets. Code that looks first is not found: at `response.streaming`,
     with `hasattr()`, `getattr()` or `isinstance()`, in a `try`, or at the type of the
-    content. ERROR where views stream and every response comes to that line; WARNING where a
-    test leads there, which the message names; advice where nothing streams yet.
+    content. ERROR where views stream, or answer with files, and every response comes to that
+    line; WARNING where a test leads there, which the message names; advice where nothing
+    streams yet.
 
     ## Why is this bad?
     `AttributeError: This StreamingHttpResponse instance has no 'content' attribute. Use
@@ -61,7 +72,7 @@ def touches_content(case: Case) -> Iterator[Finding]:
     ## Source
     Django's documentation, "Middleware", "Dealing with streaming responses".
     """
-    views = _streams(case, "sync", "async", "unknown")
+    views = _answering(case)
     for entry in used(case):
         touching = [
             each
@@ -76,7 +87,7 @@ def touches_content(case: Case) -> Iterator[Finding]:
         level: Letter
         if views:
             level = "I" if _about_path(found) else level_of(found)
-            effect = f"{_shown(views)} will fail with an AttributeError"
+            effect = f"{views} will fail with an AttributeError"
         elif files:
             level = "I" if _about_path(found) else level_of(found)
             effect = f"the files that {files} answers, which stream, fail with an AttributeError"

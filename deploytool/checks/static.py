@@ -392,7 +392,7 @@ def media_unserved(case: Case) -> Iterator[Finding]:
     storage = serving.media_storage
     if serving.upload is None or storage is None or storage.own_url or not serving.media_path:
         return
-    if serving.media_served:
+    if serving.media_served or case.files.serves(f"/{serving.media_path}/"):
         return
     level, condition = _nobody(case)
     yield Finding(

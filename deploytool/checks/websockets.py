@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deploytool.checks.rule import Finding, rule
+from deploytool.project.stack.applications import Application
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -212,7 +213,8 @@ def plain_sync_to_async(case: Case) -> Iterator[Finding]:
 def websocket_on_wsgi(case: Case) -> Iterator[Finding]:
     """WebSocket routes are not served.
 
-    The project has WebSocket routes, and the plan serves WSGI.
+    The project has WebSocket routes, and the plan serves WSGI; no deployment file starts an
+    ASGI server beside it.
 
     ## Why is this bad?
     WSGI has no WebSockets. The handshake is an ordinary request to Django, which answers 404.
@@ -230,7 +232,7 @@ def websocket_on_wsgi(case: Case) -> Iterator[Finding]:
         return
     entrypoints = case.project.entrypoints
     routes = tuple(r for r in entrypoints.asgi.websocket_routes if r.consumer != _DENIER)
-    if routes and not entrypoints.wsgi.socketio:
+    if routes and not entrypoints.wsgi.socketio and not _asgi_beside(case):
         yield Finding(
             f"The plan serves WSGI, which has no WebSockets: nobody answers {_listed(routes)}; a "
             "handshake gets 404.",
@@ -238,3 +240,121 @@ def websocket_on_wsgi(case: Case) -> Iterator[Finding]:
             f"{entrypoints.asgi.application} for these paths.",
             routes[0].location,
         )
+
+
+def _asgi_beside(case: Case) -> bool:
+    """Whether a deployment file starts an ASGI server for the same project, for these paths."""
+    files = case.files
+    applications = (Application.of(launch.application) for _, launch in files.served)
+    return any(
+        named is not None and files.applications.interface(named) == "asgi"
+        for named in applications
+    )
+
+
+@rule(635, "E")
+def channels_middleware_order(case: Case) -> Iterator[Finding]:
+    """Channels' middleware lacks what it stands on.
+
+    `AuthMiddleware` without `SessionMiddleware` around it, or that without
+    `CookieMiddleware`; also in the wrong order.
+
+    ## Why is this bad?
+    `ValueError: AuthMiddleware cannot find session in scope. SessionMiddleware must be above
+    it.` No client can connect.
+
+    ## Example
+    ```python
+    "websocket": AuthMiddleware(URLRouter(routes))
+    ```
+
+    ## Use instead
+    ```python
+    "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(routes)))
+    ```
+
+    ## Source
+    Channels' documentation, "Authentication" and "Sessions"; `channels/auth.py` and
+    `channels/sessions.py`.
+    """
+    seen: set[tuple[str, ...]] = set()
+    for route in _routes(case):
+        if case.entry.guessed or route.wrappers in seen:
+            continue
+        seen.add(route.wrappers)
+        given: set[str] = set()
+        for wrapper in map(case.wrapper, route.wrappers):
+            needed = wrapper.needs - given
+            if needed:
+                key = min(needed)
+                yield Finding(
+                    f"{wrapper.name} around the route {route.route!r} wants the {key} of the "
+                    "connection, and nothing around it puts that into the scope: no client can "
+                    "connect.",
+                    f"Put {_STACKS[key]}(...) around it, in {case.entry.application}.",
+                    case.entry.location or route.location,
+                )
+                break
+            given |= wrapper.gives | wrapper.mentions
+            if not wrapper.known:
+                break
+
+
+_STACKS = {
+    "cookies": "channels.sessions.CookieMiddleware",
+    "session": "channels.sessions.SessionMiddlewareStack",
+}
+
+
+@rule(636, "E")
+def route_never_taken(case: Case) -> Iterator[Finding]:
+    """A WebSocket route is never taken.
+
+    Its pattern begins with a slash, which Channels' `URLRouter` takes off the path first; or
+    a route above it matches every path that it matches.
+
+    ## Why is this bad?
+    `ValueError: No route found for path 'ws/chat/'`, or the consumer of the other route
+    answers. Django warns of such a slash in a URLconf (urls.W002), and nobody does here.
+
+    ## Example
+    ```python
+    URLRouter([
+        re_path("", WebsocketDenier.as_asgi()),
+        path("/ws/chat/", ChatConsumer.as_asgi()),
+    ])
+    ```
+
+    ## Use instead
+    ```python
+    URLRouter([
+        path("ws/chat/", ChatConsumer.as_asgi()),
+        re_path("", WebsocketDenier.as_asgi()),
+    ])
+    ```
+
+    ## Source
+    Channels' documentation, "Routing", `URLRouter`, and its `__call__()` in
+    `channels/routing.py`.
+    """
+    entry = case.entry
+    if not case.asgi or entry.status != "ok" or entry.started is None:
+        return
+    places = {route.route: route.location for route in reversed(entry.websocket_routes)}
+    for found in entry.started.unmatched:
+        if found.route not in places:
+            continue
+        if found.above is None:
+            yield Finding(
+                f"The WebSocket route {found.literal!r} begins with a slash, which URLRouter takes "
+                "off the path before it looks: no path matches.",
+                "Take the slash away.",
+                places[found.route],
+            )
+        else:
+            yield Finding(
+                f"The WebSocket route {found.route!r} is never taken: {found.above!r}, above it, "
+                "matches its paths.",
+                "Move it up, or let the other end with $.",
+                places[found.route],
+            )

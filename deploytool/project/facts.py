@@ -116,6 +116,20 @@ class EarlyConnection:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmatchedRoute:
+    """A route of a Channels URLRouter that no path can match.
+
+    ``route`` is the pattern with the prefixes of its includes, ``literal`` without.
+    ``above`` is the route that takes its paths before it, None where the pattern begins with
+    a slash, which a URLRouter takes off.
+    """
+
+    route: str
+    literal: str
+    above: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """What a process is like that has imported an entry point: what only the checks ask.
 
@@ -125,7 +139,7 @@ class Started:
     application do not fit together, and ``handler_interface`` what Django's handler at the
     end of the chain is. ``static_handler`` is the wrapper that answers for static files as
     ``runserver`` does; ``as_classes`` are the HTTP consumers that are routed without
-    ``.as_asgi()``.
+    ``.as_asgi()``; ``unmatched`` the routes that are never taken.
     """
 
     debug: bool | None = None
@@ -136,6 +150,7 @@ class Started:
     handler_interface: Interface | None = None
     static_handler: str | None = None
     as_classes: tuple[str, ...] = ()
+    unmatched: tuple[UnmatchedRoute, ...] = ()
 
 
 EntryPointStatus = Literal["ok", "missing", "error", "wrong-interface"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from deploytool.project.facts import Background, EarlyConnection, Started
+from deploytool.project.facts import Background, EarlyConnection, Started, UnmatchedRoute
 from deploytool.project.probe.aftermath import digest
 from deploytool.project.probe.background import background
 from deploytool.project.probe.text import parsed
@@ -38,6 +38,7 @@ def started(raw: dict[str, Any], base_dir: str, secret: str | None) -> Started:
         handler_interface=raw["handler_interface"],
         static_handler=raw["static_handler"],
         as_classes=tuple(dict.fromkeys(raw["as_classes"])),
+        unmatched=tuple(dict.fromkeys(UnmatchedRoute(*each) for each in raw["unmatched"])),
     )
 
 

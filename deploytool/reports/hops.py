@@ -1,4 +1,8 @@
-"""``deployplan --hops``: each middleware in order, its mode, and the thread hops that it costs."""
+"""Each middleware in order, its mode, and the thread hops that it costs.
+
+For ``deployplan --hops`` and ``deploycheck``. A middleware is *adapted* where Django switches
+between synchronous and asynchronous code between it and what stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +64,7 @@ def _rows(project: Project, hops: Hops, *, both: bool) -> Iterator[Row]:
     for middleware, each in zip(project.middleware, hops.middleware, strict=True):
         counts = (each.django, each.ordinary, each.most) if both else (each.django,)
         said = _handled(project, middleware, each) if both else ""
-        way = f"{each.mode}, {_STYLES[each.style]}"
+        way = f"{each.mode}, {_STYLES[each.style]}{', adapted' if each.adapting else ''}"
         yield each.path, way, tuple(map(str, counts)), said
     if both:
         yield "request_finished", "", tuple(str(each.finished) for each in totals), ""

@@ -46,7 +46,7 @@ def at(finding):
 def test_persistent_connections_under_djangos_asgi_handler(tmp_path):
     project = make_project(tmp_path, settings=database(CONN_MAX_AGE=600))
     [finding] = found(project, 410, "--interface", "asgi")
-    assert finding["id"] == "deploytool.E410"
+    assert finding["id"] == "deploytool.W410"
     assert at(finding) == FIRST
     assert "CONN_MAX_AGE of the database 'default' is 600" in finding["message"]
     assert '"CONN_MAX_AGE": 0' in finding["hint"]

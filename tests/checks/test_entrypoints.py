@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.checks.project import deploycheck, make_project
+from tests.checks.variants import placed_each, variant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,10 +61,26 @@ def found(project: Path, *args: str, among: range = range(10, 50), **env: str | 
     ]
 
 
+def found_each(
+    project: Path, *options: dict[str, Any], among: range = range(10, 50), **env: str | None
+) -> list[list[Any]]:
+    """The same for several options of the command, in one process that inspects once."""
+    variants = [variant("{}", **each) for each in options]
+    answers = placed_each(project, among[0], among[-1], variants, **env)
+    return [
+        [(identifier, place, message, hint) for identifier, message, hint, place in answer]
+        for answer in answers
+    ]
+
+
 def line(project: Path, file: str, text: str) -> str:
     """``file:line`` of the first line of a file that contains ``text``."""
     lines = (project / file).read_text().splitlines()
     return f"{file}:{next(i for i, each in enumerate(lines, 1) if text in each)}"
+
+
+WSGI_PLAN = {"interface": "wsgi"}
+ASGI_PLAN = {"interface": "asgi"}
 
 
 def only(found: list[Any], identifier: str) -> tuple[str, str, str]:
@@ -86,16 +101,17 @@ def test_missing(tmp_path):
         """,
     )
     (project / "site1" / "asgi.py").unlink()
-    served = found(project, "--interface", "asgi")
-    assert [each[0] for each in served] == ["E010", "W010"]
-    assert "There is no ASGI entry point" in served[0][2]
-    assert "manage.py deployfiles asgi" in served[0][3]
+    served, by_wsgi = found_each(project, ASGI_PLAN, WSGI_PLAN)
+    assert {each[0] for each in served} == {"E010", "W010"}
+    _, message, hint = only(served, "E010")
+    assert "There is no ASGI entry point" in message
+    assert "manage.py deployfiles asgi" in hint
     place, message, _ = only(served, "W010")
     assert place == line(project, "site1/settings.py", "wsgj")
     assert "no module 'site1.wsgj'" in message
     assert "manage.py runserver does not start" in message
     # Nothing is said of the ASGI entry point that nobody asks for.
-    [(identifier, _, message, _)] = found(project, "--interface", "wsgi")
+    [(identifier, _, message, _)] = by_wsgi
     assert identifier == "E010"
     assert "settings.WSGI_APPLICATION names site1.wsgj:application" in message
 
@@ -154,13 +170,13 @@ def test_models_before_apps(tmp_path):
             + "application = get_wsgi_application()\nfrom app.routing import routes\n",
         },
     )
-    [(identifier, place, message, hint)] = found(project, "--interface", "asgi")
+    [[(identifier, place, message, hint)], by_wsgi] = found_each(project, ASGI_PLAN, WSGI_PLAN)
     assert (identifier, place) == ("E012", "site1/asgi.py:1")
     assert "AppRegistryNotReady" in message
     assert "app/models.py:" in message  # where the import came to its end
     assert "runserver hides it" in message
     assert hint == "Call get_asgi_application() first, and move line 1 below it."
-    [(identifier, _, message, _)] = found(project, "--interface", "wsgi")
+    [(identifier, _, message, _)] = by_wsgi
     assert identifier == "W012"
     assert "The plan serves WSGI; a server that is given it does not start with it." in message
 
@@ -196,36 +212,42 @@ def test_factory_that_is_not_called(tmp_path):
                 """,
         },
     )
-    findings = found(project, "--interface", "wsgi")
+    findings, by_uvicorn, by_daphne = found_each(
+        project,
+        WSGI_PLAN,
+        {**ASGI_PLAN, "server": "uvicorn"},
+        {**ASGI_PLAN, "server": "daphne"},
+    )
     place, message, hint = only(findings, "E014")
     assert place == "site1/wsgi.py:3"
     assert "is a class" in message
     assert hint == "Call it where the application is assigned."
     assert "write application = get_asgi_application()" in only(findings, "W014")[1]
     # Uvicorn calls it, and warns; Daphne does not.
-    by_uvicorn = found(project, "--interface", "asgi", "--server", "uvicorn")
     [guessed] = [each[2] for each in by_uvicorn if each[1] == "site1/asgi.py:7"]
     assert "Uvicorn guesses" in guessed
     assert {each[0] for each in by_uvicorn} == {"W014"}
-    by_daphne = found(project, "--interface", "asgi", "--server", "daphne")
     assert sorted(each[0] for each in by_daphne) == ["E014", "W014"]
 
 
 # 015, 021 to 023: wrappers and adapters
 
 
-WHITENOISE = """\
+IMPORTS = """\
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import WebsocketDenier
+from django.core.wsgi import get_wsgi_application
+from django.urls import re_path
+from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from whitenoise import WhiteNoise
 
-application = WhiteNoise(get_asgi_application())
-"""
-SENTRY = """\
-from django.core.wsgi import get_wsgi_application
-from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+site = get_asgi_application()
+routes = [re_path("", WebsocketDenier.as_asgi())]
+sockets = AuthMiddlewareStack(URLRouter(routes))
 
-application = SentryAsgiMiddleware(get_wsgi_application())
-"""
-OWN = """\
+
 class Timed:
     def __init__(self, app):
         self.app = app
@@ -234,31 +256,97 @@ class Timed:
         return self.app(environ, start_response)
 
 
-application = Timed(get_asgi_application())
+def timed(app):
+    def timing(environ, start_response):
+        return app(environ, start_response)
+
+    return timing
+
+
+class Choosing:  # a router of the project's own, with a list of routes that it does not call
+    def __init__(self, routes):
+        self.routes = routes
+
+    async def __call__(self, scope, receive, send):
+        for route in self.routes:
+            if route.pattern.match(scope["path"].lstrip("/")):
+                await route.callback(scope, receive, send)
+
+
 """
-ROUTER = """\
-from channels.routing import ProtocolTypeRouter
-from django.core.wsgi import get_wsgi_application
-
-application = ProtocolTypeRouter({"http": get_wsgi_application()})
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "reason", "hint"),
-    [
-        (WHITENOISE, "whitenoise.base.WhiteNoise", "put WhiteNoise into MIDDLEWARE"),
-        (SENTRY, "SentryAsgiMiddleware", "sentry_sdk.init()"),
-        (OWN, "site1.asgi.Timed", "made for ASGI"),
-        (ROUTER, "is a WSGI application and is called as an ASGI one", "Give it get_asgi"),
-    ],
+NEEDS_ASGI = "made for ASGI"
+MISFITS = (
+    ("WhiteNoise(site)", "E015", "whitenoise.base.WhiteNoise", "put WhiteNoise into MIDDLEWARE"),
+    ("SentryAsgiMiddleware(get_wsgi_application())", "E015", "SentryAsgiM", "sentry_sdk.init()"),
+    ("Timed(site)", "E015", "Timed", NEEDS_ASGI),
+    ("timed(site)", "E015", "timed", NEEDS_ASGI),
+    (
+        'ProtocolTypeRouter({"http": get_wsgi_application()})',
+        "E015",
+        "is a WSGI application and is called as an ASGI one",
+        "Give it get_asgi",
+    ),
+    (
+        'ProtocolTypeRouter({"http": get_asgi_application, "websocket": sockets})',
+        "E015",
+        "'http', django.core.asgi.get_asgi_application, makes the application and was not called",
+        "Call it, where the router is made.",
+    ),
+    (
+        'ProtocolTypeRouter({"http": site, "websocket": AuthMiddlewareStack(routes)})',
+        "E015",
+        "channels.auth.AuthMiddleware wraps an application, and was given a list of routes",
+        "Put URLRouter(...) around the list.",
+    ),
+    (
+        'AllowedHostsOriginValidator(ProtocolTypeRouter({"http": site, "websocket": sockets}))',
+        "E015",
+        "OriginValidator raises an error for what is no WebSocket, and HTTP requests come",
+        'Put it around what is routed for "websocket"',
+    ),
+    (
+        'ProtocolTypeRouter({"http": site, "websockets": sockets})',
+        "E028",
+        "routes 'websockets', and the type of a WebSocket connection is 'websocket'",
+        "Write \"websocket\" in the place of 'websockets'.",
+    ),
+    (
+        'ProtocolTypeRouter({"http": site, "websocket": AuthMiddlewareStack(sockets)})',
+        "I022",
+        "CookieMiddleware stands more than once around the WebSocket route ''",
+        "all but one",
+    ),
+    (
+        (
+            'ProtocolTypeRouter({"http": site, "mqtt": sockets, "channel": sockets,'
+            ' "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(Choosing(routes)))})'
+        ),
+        None,
+        "",
+        "",
+    ),
 )
-def test_wrapper_of_the_other_interface(text, reason, hint, tmp_path):
-    project = make_project(tmp_path, {"site1/asgi.py": ASGI + text})
-    place, message, next_step = only(found(project, "--interface", "asgi"), "E015")
-    assert place == line(project, "site1/asgi.py", "application = ")
-    assert reason in message
-    assert hint in next_step
+
+
+def test_pieces_that_do_not_fit(tmp_path):
+    """One application each in a module of its own, beside a sound one."""
+    files = {
+        f"site1/case{n}.py": f"{ASGI}{IMPORTS}application = {text}\n"
+        for n, (text, *_) in enumerate(MISFITS)
+    }
+    project = make_project(tmp_path, files)
+    variants = [
+        variant(f"dict(ASGI_APPLICATION='site1.case{n}.application')", interface="asgi")
+        | {"anew": True}
+        for n in range(len(MISFITS))
+    ]
+    answers = placed_each(project, 10, 49, variants)
+    for n, (text, identifier, reason, hint) in enumerate(MISFITS):
+        assert [each[0] for each in answers[n]] == ([identifier] if identifier else []), text
+        for _, message, next_step, place in answers[n]:
+            assert reason in message
+            assert hint in next_step
+            assert place == line(project, f"site1/case{n}.py", "application = ")
 
 
 def test_wrappers_of_the_right_interface_are_none(tmp_path):
@@ -275,8 +363,7 @@ def test_wrappers_of_the_right_interface_are_none(tmp_path):
             "application = SentryWsgiMiddleware(WhiteNoise(get_wsgi_application()))\n",
         },
     )
-    assert found(project, "--interface", "asgi") == []
-    assert found(project, "--interface", "wsgi") == []
+    assert found_each(project, ASGI_PLAN, WSGI_PLAN) == [[], []]
 
 
 def test_adapters(tmp_path):
@@ -289,11 +376,12 @@ def test_adapters(tmp_path):
             "application = ASGIMiddleware(get_asgi_application())\n",
         },
     )
-    place, message, hint = only(found(project, "--interface", "asgi"), "I021")
+    by_asgi, by_wsgi = found_each(project, ASGI_PLAN, WSGI_PLAN)
+    place, message, hint = only(by_asgi, "I021")
     assert place == "site1/asgi.py:8"
     assert "adapted by asgiref.wsgi.WsgiToAsgi to ASGI" in message
     assert hint == "Write application = get_asgi_application()."
-    assert "Django's ASGI application" in only(found(project, "--interface", "wsgi"), "I021")[1]
+    assert "Django's ASGI application" in only(by_wsgi, "I021")[1]
     (project / "app" / "views.py").write_text(
         "from django.http import StreamingHttpResponse\n\n\n"
         "async def home(request):\n"
@@ -326,14 +414,14 @@ def test_wrapped_twice_and_static_handler(tmp_path):
         ),
         settings="(BASE_DIR / 'staticfiles').mkdir(exist_ok=True)",
     )
-    findings = found(project, "--interface", "asgi")
+    findings, by_wsgi = found_each(project, ASGI_PLAN, WSGI_PLAN)
     _, message, _ = only(findings, "I022")
     assert "SentryAsgiMiddleware stands 2 times" in message
     place, message, hint = only(findings, "W023")
     assert place == line(project, "site1/asgi.py", "application = SentryAsgiMiddleware(application")
     assert "site1.asgi.Static" in message
     assert "get_asgi_application()" in hint
-    [(identifier, _, message, _)] = found(project, "--interface", "wsgi")
+    [(identifier, _, message, _)] = by_wsgi
     assert identifier == "I022"
     assert "settings.MIDDLEWARE[1], whitenoise.middleware.WhiteNoiseMiddleware" in message
 
@@ -406,10 +494,11 @@ LIFESPAN = (
 
 def test_lifespan(tmp_path):
     project = make_project(tmp_path, settings='DEPLOYTOOL = {"LIFESPAN": "on"}')
-    place, message, hint = only(found(project, "--interface", "asgi"), "E018")
+    by_asgi, by_wsgi = found_each(project, ASGI_PLAN, WSGI_PLAN)
+    place, message, hint = only(by_asgi, "E018")
     assert place == line(project, "site1/settings.py", "DEPLOYTOOL")
     assert "refuses to start" in message
     assert "leave" in hint.lower()
-    assert found(project, "--interface", "wsgi") == []
+    assert by_wsgi == []
     (project / "site1" / "asgi.py").write_text(ASGI + LIFESPAN)
     assert found(project, "--interface", "asgi") == []

@@ -6,7 +6,7 @@ import textwrap
 
 from tests.checks.project import make_project
 from tests.checks.test_proxy import DAPHNE, judged
-from tests.checks.variants import judged_each, variant
+from tests.checks.variants import judged_each, placed_each, variant
 
 ROUTES = """
     from django.urls import path
@@ -86,6 +86,144 @@ HOSTS = (
         "",
     ),
 )
+
+
+WWW = (
+    (variant("dict(PREPEND_WWW=True)"), ["E317"], 'Add "www.example.org" to ALLOWED_HOSTS.'),
+    (
+        variant('dict(PREPEND_WWW=True, ALLOWED_HOSTS=["Example.net", ".example.org", "[::1]"])'),
+        ["E317"],
+        "sends who asks for Example.net to www.example.net",
+    ),
+    (
+        variant(
+            'dict(PREPEND_WWW=True, ALLOWED_HOSTS=["example.org", "www.example.org", ".b.org",'
+            ' "www.a.org", "localhost", "127.0.0.1", "10.0.0.7"])'
+        ),
+        [],
+        "",
+    ),
+    (variant('dict(PREPEND_WWW=True, ALLOWED_HOSTS=["*", "example.org"])'), ["W312"], ""),
+    (variant('dict(SECURE_SSL_HOST="secure.example.org")'), ["W323"], "unless another site"),
+    (
+        variant('dict(SECURE_SSL_HOST="secure.example.org:8443", ALLOWED_HOSTS=[".example.org"])'),
+        [],
+        "",
+    ),
+    (variant('dict(SECURE_SSL_HOST="b.org", SECURE_SSL_REDIRECT=False)'), [], ""),
+)
+
+
+def test_redirects_to_hosts_that_are_refused(tmp_path):
+    compare(tmp_path, WWW)
+
+
+LOGINS = {
+    "app/views.py": """
+        from django.contrib.auth.decorators import login_not_required, login_required
+        from django.contrib.auth.mixins import LoginRequiredMixin
+        from django.contrib.auth.views import LoginView
+        from django.http import HttpResponse
+        from django.views import View
+
+
+        def home(request):
+            return HttpResponse("home")
+
+
+        def login(request):
+            return HttpResponse("log in")
+
+
+        @login_not_required
+        def opened(request):
+            return HttpResponse("log in")
+
+
+        class Changed(LoginView):
+            def dispatch(self, request, *args, **kwargs):
+                return super().dispatch(request, *args, **kwargs)
+
+
+        class Mixed(LoginRequiredMixin, View):
+            pass
+
+
+        class Elsewhere(LoginRequiredMixin, View):
+            login_url = "/plain/"
+        """,
+    "app/required.py": """
+        from django.contrib.auth.middleware import LoginRequiredMiddleware
+
+
+        class Everywhere(LoginRequiredMiddleware):
+            redirect_field_name = "to"
+
+
+        class Some(LoginRequiredMiddleware):
+            def process_view(self, request, view_func, args, kwargs):
+                if request.path.startswith("/inside/"):
+                    return super().process_view(request, view_func, args, kwargs)
+        """,
+    "site1/urls.py": """
+        from django.urls import include, path
+        from django.views.decorators.cache import never_cache
+
+        from app import views
+
+        inner = [path("login/", views.login, name="page")]
+        urlpatterns = [
+            path("", views.home),
+            path("plain/", views.login, name="plain"),
+            path("within/", include((inner, "within"))),
+            path("open/", never_cache(views.opened), name="open"),
+            path("view/", views.LoginView.as_view(), name="view"),
+            path("changed/", views.Changed.as_view(), name="changed"),
+            path("closed/", never_cache(views.login_required(views.home)), name="closed"),
+            path("other/", views.login_required(views.home, login_url="/plain/"), name="other"),
+            path("mixed/", views.Mixed.as_view(), name="mixed"),
+            path("elsewhere/", views.Elsewhere.as_view(), name="elsewhere"),
+        ]
+        """,
+}
+COVERED = 'MIDDLEWARE=[*settings.MIDDLEWARE, "app.required.Everywhere"]'
+IN_PART = 'MIDDLEWARE=[*settings.MIDDLEWARE, "app.required.Some"]'
+LOGIN = (
+    (f'dict(LOGIN_URL="plain", {COVERED})', ["E316"], "LoginRequiredMiddleware covers it"),
+    (f'dict(LOGIN_URL="/within/login/?a=b", {COVERED})', ["E316"], "app.views.login"),
+    (f'dict(LOGIN_URL="within:page", {COVERED})', ["E316"], "@login_not_required"),
+    (f'dict(LOGIN_URL="changed", {COVERED})', ["E316"], "app.views.Changed"),
+    ('dict(LOGIN_URL="/closed/")', ["E316"], "login_required() is around it"),
+    ('dict(LOGIN_URL="mixed")', ["E316"], "it has LoginRequiredMixin"),
+    *(
+        (f"dict(LOGIN_URL={url!r}, {more})", [], "")
+        for url, more in (
+            ("plain", IN_PART),
+            ("plain", ""),
+            ("open", COVERED),
+            ("/view/", COVERED),
+            ("other", ""),
+            ("elsewhere", ""),
+            ("https://accounts.example.org/", COVERED),
+            ("nowhere", COVERED),
+            (7, COVERED),
+        )
+    ),
+)
+
+
+def test_login_pages_that_ask_for_a_login(tmp_path):
+    project = make_project(tmp_path, LOGINS)
+    cases = [variant(settings) | {"anew": "MIDDLEWARE" in settings} for settings, *_ in LOGIN]
+    answers = placed_each(project, 316, 316, cases)
+    for (case, ids, told), found in zip(LOGIN, answers, strict=True):
+        assert [each[0] for each in found] == ids, case
+        assert all(told in message or told in hint for _, message, hint, _ in found), found
+    places = [place for found in answers for *_, place in found]
+    views = (project / "app" / "views.py").read_text().splitlines()
+    first = 1 + views.index("def login(request):")
+    assert places[0] == f"app/views.py:{first}"
+    assert places[3] == f"app/views.py:{1 + views.index('class Changed(LoginView):')}"
 
 
 def compare(tmp_path, cases, first=300, last=349):
@@ -227,7 +365,7 @@ def test_static_files_outside_of_the_mount_point(tmp_path):
 READ = """
     ALLOWED_HOSTS CSRF_COOKIE_DOMAIN CSRF_COOKIE_NAME CSRF_COOKIE_PATH CSRF_COOKIE_SAMESITE
     CSRF_COOKIE_SECURE CSRF_TRUSTED_ORIGINS CSRF_USE_SESSIONS FORCE_SCRIPT_NAME LOGIN_URL
-    MEDIA_ROOT REST_FRAMEWORK SECURE_HSTS_SECONDS SECURE_PROXY_SSL_HEADER
+    MEDIA_ROOT PREPEND_WWW REST_FRAMEWORK SECURE_HSTS_SECONDS SECURE_PROXY_SSL_HEADER
     SECURE_REDIRECT_EXEMPT SECURE_REFERRER_POLICY SECURE_SSL_HOST SECURE_SSL_REDIRECT
     SESSION_COOKIE_DOMAIN SESSION_COOKIE_NAME SESSION_COOKIE_PATH SESSION_COOKIE_SAMESITE
     SESSION_COOKIE_SECURE STATIC_ROOT STORAGES USE_X_FORWARDED_HOST

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.checks.middleware_faults import ASYNCHRONOUS, EITHER, FAULTS, SYNCHRONOUS
 from tests.checks.project import MIDDLEWARE, found
 from tests.checks.zoo import findings, line_of, numbers, zoo_project
+from tests.support import manage
 
 INTERFACES = ("asgi", "wsgi")
 
@@ -95,3 +98,18 @@ def test_of_other_packages_nothing_is_wrong(tmp_path):
     project = zoo_project(tmp_path, listed, settings=settings, views=("home", "ahome", "events"))
     for interface in INTERFACES:
         assert numbers(project, "--interface", interface) == {}
+
+
+def test_the_chain_is_drawn_under_asgi(tmp_path):
+    project = zoo_project(tmp_path, (*MIDDLEWARE[:4], "synchronous", *MIDDLEWARE[4:]))
+    shown = manage(project, "deploycheck", "--interface", "asgi").stdout
+    chain = shown.partition("Middleware, in its order:")[2]
+    modes = dict(re.findall(r"^ +([\w.]+\.\w+)  +((?:a?sync), [\w, ]+?)  +\d", chain, re.MULTILINE))
+    # What stands above a synchronous one is synchronous too.
+    assert modes == {
+        **dict.fromkeys(MIDDLEWARE[:4], "sync, mixin"),
+        MIDDLEWARE[0]: "sync, mixin, adapted",
+        "app.zoo.synchronous": "sync, function, adapted",
+        **dict.fromkeys(MIDDLEWARE[4:], "async, mixin"),
+    }
+    assert "in its order" not in manage(project, "deploycheck", "--interface", "wsgi").stdout

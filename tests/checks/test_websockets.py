@@ -261,8 +261,71 @@ def test_sound_sockets_have_no_finding(tmp_path):
         "",
     ]
     findings = deploycheck(project, "--interface", "asgi")["findings"]
-    for identifier in ("W630", "I631", "E632", "E634"):
+    for identifier in ("W630", "I631", "E632", "E634", "E635", "E636"):
         assert ids(findings, identifier) == []
     # Of the one consumer that asks the database itself.
     assert {each["line"] for each in ids(findings, "E150")} == {marked(project, "orm")}
     assert {each["line"] for each in ids(findings, "W154")} == {marked(project, "wait")}
+
+
+MISROUTED = """
+    from channels.auth import AuthMiddleware
+    from channels.routing import URLRouter
+    from channels.security.websocket import WebsocketDenier
+    from channels.sessions import CookieMiddleware, SessionMiddleware
+    from django.urls import path, re_path
+
+    from app.consumers import Asks, Careful, Chat, Echo
+
+    echo = [path("", Echo.as_asgi())]
+    routes = [
+        path("/slash/", Echo.as_asgi()),
+        re_path(r"^/slashed/", Echo.as_asgi()),
+        re_path(r"/whole/$", Echo.as_asgi()),
+        re_path(r"^/?sound/", Echo.as_asgi()),
+        re_path(r"chat/", Echo.as_asgi()),
+        re_path(r"chat/room/$", Careful.as_asgi()),
+        re_path(r"exact/$", Echo.as_asgi()),
+        re_path(r"exact/room/$", Careful.as_asgi()),
+        path("nested/", URLRouter(echo)),
+        path("nested/more/", Careful.as_asgi()),
+        path("bare/", AuthMiddleware(URLRouter(echo))),
+        path("half/", SessionMiddleware(URLRouter(echo))),
+        path("order/", SessionMiddleware(CookieMiddleware(URLRouter(echo)))),
+        path("enough/", CookieMiddleware(SessionMiddleware(AuthMiddleware(URLRouter(echo))))),
+        re_path("", WebsocketDenier.as_asgi()),
+        path("late/", Asks.as_asgi()),
+    ]
+    """
+
+
+def test_routes_that_nobody_can_connect_to(tmp_path):
+    project = make(tmp_path, "URLRouter(routes)")
+    (project / "app/routing.py").write_text(textwrap.dedent(MISROUTED))
+    findings = deploycheck(project, "--interface", "asgi")["findings"]
+    lines = (project / "app/routing.py").read_text().splitlines()
+    taken = {lines[each["line"] - 1].strip(): each for each in ids(findings, "E636")}
+    assert list(taken) == [
+        'path("/slash/", Echo.as_asgi()),',
+        're_path(r"^/slashed/", Echo.as_asgi()),',
+        're_path(r"/whole/$", Echo.as_asgi()),',
+        're_path(r"chat/room/$", Careful.as_asgi()),',
+        'path("late/", Asks.as_asgi()),',
+    ]
+    slash, *_, room, _ = taken.values()
+    assert "'/slash/' begins with a slash, which URLRouter takes off" in slash["message"]
+    assert slash["hint"] == "Take the slash away."
+    assert "'chat/room/$' is never taken: 'chat/', above it" in room["message"]
+    missing = {each["message"].split("'")[1]: each for each in ids(findings, "E635")}
+    assert sorted(missing) == ["bare/", "half/", "order/"]
+    assert (
+        "AuthMiddleware around the route 'bare/' wants the session" in missing["bare/"]["message"]
+    )
+    assert "SessionMiddlewareStack(...)" in missing["bare/"]["hint"]
+    assert "wants the cookies" in missing["order/"]["message"]
+    assert (missing["bare/"]["path"], missing["bare/"]["line"]) == ("site1/asgi.py", 18)
+    # Beside an ASGI server that a deployment file starts, a WSGI one need not answer them.
+    (project / "Procfile").write_text(
+        "web: gunicorn site1.wsgi\nws: daphne site1.asgi:application\n"
+    )
+    assert ids(deploycheck(project, "--interface", "wsgi")["findings"], "E634") == []

@@ -40,11 +40,12 @@ settings.configure(
 )
 django.setup()
 from asgiref.sync import sync_to_async
-from channels.auth import AuthMiddlewareStack
+from channels.auth import AuthMiddleware, AuthMiddlewareStack
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.routing import URLRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
+from channels.sessions import CookieMiddleware, SessionMiddleware
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
@@ -134,6 +135,29 @@ async def main():
     answer["fallback"] = await opened(fallback, "/other/")
     answer["asks"] = await opened(stack, "/asks/")
     answer["keeps"] = await kept(URLRouter(routes))
+    router = URLRouter(routes)
+    for name, application in {
+        "auth": AuthMiddleware(router),
+        "session": SessionMiddleware(router),
+        "order": SessionMiddleware(CookieMiddleware(router)),
+        "enough": CookieMiddleware(SessionMiddleware(AuthMiddleware(router))),
+        "list": AuthMiddlewareStack(routes),
+        "misspelt": ProtocolTypeRouter({"websockets": stack}),
+        "slash": URLRouter([path("/who/", Who.as_asgi())]),
+        "slashed": URLRouter([re_path("^/who/", Who.as_asgi())]),
+        "whole": URLRouter([re_path("/who/$", Who.as_asgi())]),
+        "optional": AuthMiddlewareStack(URLRouter([re_path("^/?who/", Who.as_asgi())])),
+        "nested": AuthMiddlewareStack(
+            URLRouter([path("", URLRouter([path("x/", Asks.as_asgi())])), *routes])
+        ),
+        "denied": URLRouter([re_path("", WebsocketDenier.as_asgi()), *routes]),
+        "prefix": URLRouter([re_path("w", WebsocketDenier.as_asgi()), *routes]),
+    }.items():
+        answer[name] = await opened(application, "/who/")
+    try:
+        await validated({"type": "http", "headers": []}, None, None)
+    except ValueError as error:
+        answer["http"] = str(error)
 
 
 asyncio.run(main())
@@ -198,3 +222,25 @@ def test_plain_sync_to_async_leaves_the_connection_open(answer):
 
 def test_a_handshake_over_wsgi_is_an_ordinary_request(answer):
     assert answer["wsgi"].startswith("404")
+
+
+def test_middleware_without_what_it_stands_on_lets_nobody_in(answer):
+    assert answer["auth"][0] == "ValueError"
+    assert answer["auth"][1].startswith("AuthMiddleware cannot find session in scope")
+    for name in ("session", "order"):
+        assert answer[name][0] == "ValueError"
+        assert "cookies" in answer[name][1]
+    assert answer["enough"] == ["open", "somebody"]
+
+
+def test_what_is_no_application_or_for_another_protocol_lets_nobody_in(answer):
+    assert answer["list"] == ["TypeError", "'list' object is not callable"]
+    assert answer["misspelt"][1] == "No application configured for scope type 'websocket'"
+    assert answer["http"] == "You cannot use OriginValidator on a non-WebSocket connection"
+
+
+def test_routes_with_a_slash_or_below_another_are_never_taken(answer):
+    for name in ("slash", "slashed", "whole"):
+        assert answer[name] == ["ValueError", "No route found for path 'who/'."]
+    assert answer["optional"] == answer["nested"] == ["open", "somebody"]
+    assert answer["denied"][0] == answer["prefix"][0] == "refused"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = """
 import dataclasses, json, os, sys
+from contextlib import nullcontext
 sys.path.insert(0, os.getcwd())
 os.environ["DJANGO_SETTINGS_MODULE"] = "site1.settings"
 import django
@@ -31,13 +32,21 @@ project = inspect_project()
 answers = []
 for variant in variants:
     changed = eval(variant["settings"], {"settings": __import__("site1.settings").settings})
-    options = {k: v for k, v in variant["options"].items() if k in ("interface", "server")}
-    stated = {k: v for k, v in variant["options"].items() if k not in options}
-    with override_settings(**changed):
-        judged = dataclasses.replace(project, conf=read_conf())
+    given = variant["options"]
+    options = {k: given[k] for k in ("interface", "server", "workers") if k in given}
+    stated = {k: v for k, v in given.items() if k not in options}
+    # Where a setting is written is not told of one that is overridden.
+    with override_settings(**changed) if changed else nullcontext():
+        anew = inspect_project() if variant.get("anew") else project
+        judged = dataclasses.replace(anew, conf=read_conf())
         case = make_case(judged, Options(**options), (), Stated(**stated))
         answers.append([
-            (f"{found.level or rule.letters[0]}{rule.number}", found.message, found.hint)
+            (
+                f"{found.level or rule.letters[0]}{rule.number:03}",
+                found.message,
+                found.hint,
+                str(found.where or ""),
+            )
             for rule in rules() if first <= rule.number <= last for found in rule.judge(case)
         ])
 sys.__stdout__.write("\\n@@" + json.dumps(answers))
@@ -47,7 +56,10 @@ Found = list[tuple[str, str, str]]
 
 
 def variant(settings: str, **options: Any) -> dict[str, Any]:
-    """The settings that differ, as the source of a dict; ``options`` are the command's."""
+    """The settings that differ, as the source of a dict; ``options`` are the command's.
+
+    With a key ``anew`` added the project is inspected again, for facts that they change.
+    """
     return {"settings": settings, "options": options}
 
 
@@ -58,10 +70,18 @@ def judged_each(
 
     The project is inspected once, so that a variant may change whatever is no fact of it.
     """
+    answers = placed_each(project, first, last, variants)
+    return [[(one, two, three) for one, two, three, _ in answer] for answer in answers]
+
+
+def placed_each(
+    project: Path, first: int, last: int, variants: list[dict[str, Any]], **env: str | None
+) -> list[list[tuple[str, str, str, str]]]:
+    """The same, each finding with its place, ``path:line``."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _SCRIPT],
         cwd=project,
-        env=environment(),
+        env=environment(**env),
         input=json.dumps([first, last, variants]),
         capture_output=True,
         text=True,
@@ -69,5 +89,5 @@ def judged_each(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answers: list[Found] = json.loads(done.stdout.rsplit("\n@@", 1)[1])
-    return [[(one, two, three) for one, two, three in answer] for answer in answers]
+    answers = json.loads(done.stdout.rsplit("\n@@", 1)[1])
+    return [[tuple(found) for found in answer] for answer in answers]

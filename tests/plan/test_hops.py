@@ -357,7 +357,7 @@ def test_what_is_said_of_it():
             "neighbours"
         )
         assert said["middleware0"][-1] == "as Django does"
-        assert "sync, function" in said["middleware0"]
+        assert "sync, function, adapted" in said["middleware0"]
         assert lines[-1] == "What a middleware does in a call of its own is not counted."
         wsgi = report(made, make_plan(made, PlanOptions(interface="wsgi")))
         assert wsgi.startswith("A WSGI request stays in its thread.")

@@ -23,6 +23,7 @@ from deploytool.project.conduct.values import (
     Many,
     OneOf,
     Request,
+    RequestPart,
     Response,
     State,
     Stream,
@@ -181,6 +182,9 @@ class Expressions(Attributes):
                 break
             if truth(value) is None:
                 reached += (self.condition(each, negated=decisive),)
+        if value is not None and truth(value) is decisive:
+            # Each of them ended it by being so too, or it went on to the last, which is so.
+            found = [(_being(inner, decisive), conditions) for inner, conditions in found]
         return one_of(found)
 
     def _under(
@@ -273,6 +277,12 @@ class Expressions(Attributes):
     def _yieldfrom(self, node: ast.YieldFrom, state: State, frame: Frame) -> Value:
         self.iterated(self.value(node.value, state, frame), (node, state, frame), is_async=False)
         return Unknown()
+
+
+def _being(value: Value, answer: bool) -> Value:
+    """``value``, where it is known to be true, or not."""
+    is_open = isinstance(value, Unknown | RequestPart) and truth(value) is None
+    return Unknown(is_derived(value), answer) if is_open else value
 
 
 def _not_awaitable(value: Value) -> bool:

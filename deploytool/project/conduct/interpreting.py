@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploytool.project.conduct.assignments import Assignments, imported
 from deploytool.project.conduct.events import Raised
-from deploytool.project.conduct.loading import truth
+from deploytool.project.conduct.loading import compare, truth
 from deploytool.project.conduct.values import (
     Awaitable,
     Condition,
@@ -249,11 +249,17 @@ class Interpreter(Assignments):
         return ends
 
     def _do_match(self, node: ast.Match, state: State, frame: Frame) -> Ends:
-        self.value(node.subject, state, frame)
+        subject = self.value(node.subject, state, frame)
         ends = Ends()
         for case in node.cases:
-            text = ast.unparse(case.pattern)
-            inner = state.under(Condition(f"{ast.unparse(node.subject)} is {text}"))
+            pattern = case.pattern
+            if isinstance(pattern, ast.MatchSingleton):
+                same = ast.copy_location(ast.Constant(pattern.value), pattern)
+                if compare(subject, ast.Is(), self.value(same, state, frame)) is False:
+                    continue
+            text = ast.unparse(pattern)
+            asked = ast.Name(f"{ast.unparse(node.subject)} is {text}")
+            inner = state.under(self.condition(asked))
             for name in ast.walk(case.pattern):
                 if isinstance(name, ast.MatchAs) and name.name:
                     inner.names[name.name] = Unknown()

@@ -159,6 +159,8 @@ def truth(value: Value) -> bool | None:
     if isinstance(value, OneOf):
         answers = {truth(each) for each, _ in value.options}
         return answers.pop() if len(answers) == 1 else None
+    if isinstance(value, Unknown):
+        return value.truth
     if isinstance(value, Request | Response | Awaitable | Stream | Local | Adapted | Method):
         return True
     return None

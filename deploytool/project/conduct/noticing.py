@@ -34,7 +34,12 @@ _ABOUT = (
     ("mode", re.compile(r"async|coroutine|awaitable", re.IGNORECASE)),
     (
         "type",
-        re.compile(r"content.?type|mime|accept|is_rendered|template|html|json", re.IGNORECASE),
+        re.compile(
+            r"content.?type|mime|accept|is_rendered|template|html|json"
+            # What asks whether the response streams in a way that is not followed.
+            r"|stream|FileResponse|\btype\(|__class__|__mro__",
+            re.IGNORECASE,
+        ),
     ),
     ("path", re.compile(r"path|resolver_match|url|route|view_name|method", re.IGNORECASE)),
 )
@@ -142,15 +147,22 @@ class Reader:
     def condition(self, node: ast.expr, *, negated: bool = False) -> Condition:
         """The test ``node``, which could not be decided."""
         text = text_of(node)
-        about: Any = next((name for name, words in _ABOUT if words.search(text)), "other")
+        about: Any = next(
+            (name for name, words in _ABOUT if words.search(_source_of(node))), "other"
+        )
         return Condition(f"not ({text})" if negated else text, about)
+
+
+@cache
+def _source_of(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node)
+    except Exception:
+        return ""
 
 
 @cache
 def text_of(node: ast.AST) -> str:
     """The source of ``node`` in one line, shortened."""
-    try:
-        text = ast.unparse(node).partition("\n")[0]
-    except Exception:
-        return ""
+    text = _source_of(node).partition("\n")[0]
     return text if len(text) <= 80 else text[:79] + "…"

@@ -43,9 +43,13 @@ def _is_plain(obj: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Value):
-    """Anything at all; ``derived`` where it was got from the request."""
+    """Anything at all; ``derived`` where it was got from the request.
+
+    ``truth`` is whether it is true, where an ``and`` or ``or`` ended with it.
+    """
 
     derived: bool = False
+    truth: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,8 @@ class FileDownload:
 class AsyncCode:
     """Everything that is known of the project's coroutines and streams.
 
-    ``looks_at_user`` are the middleware, by their paths, whose code may load the user or the
-    session before the view runs; ``database_sessions`` says whether sessions are in the
+    ``looks_at_user`` and ``looks_at_session`` are the middleware, by their paths, whose code
+    may load the user or the session; ``database_sessions`` says whether sessions are in the
     database, ``mail_waits`` whether sending mail talks to a server.
     """
 
@@ -136,6 +136,7 @@ class AsyncCode:
     swallowed: tuple[Swallowed, ...] = ()
     downloads: tuple[FileDownload, ...] = ()
     looks_at_user: frozenset[str] = frozenset()
+    looks_at_session: frozenset[str] = frozenset()
     database_sessions: bool = False
     mail_waits: bool = False
 
@@ -172,7 +173,8 @@ class Wrapper:
 
     ``origin`` says whether it checks the Origin header; ``gives`` which of ``user``,
     ``session`` and ``cookies`` it puts into the scope from what a browser sends by itself;
-    ``known`` is False for one that cannot be looked into.
+    ``needs`` which of them it takes from there, and fails without; ``known`` is False for
+    one that cannot be looked into.
     """
 
     name: str
@@ -180,3 +182,4 @@ class Wrapper:
     gives: frozenset[str] = frozenset()
     known: bool = True
     mentions: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()

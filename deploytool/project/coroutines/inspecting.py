@@ -19,6 +19,7 @@ from deploytool.project.coroutines.reading import Reader, Use
 from deploytool.project.coroutines.roots import Root, Roots
 from deploytool.project.coroutines.settings import (
     keeps_sessions_in_database,
+    looks_at_session,
     looks_at_user,
     sends_mail_to_server,
 )
@@ -76,6 +77,7 @@ class _Inspection:
             tuple(self._swallowed()),
             tuple(self._downloads.values()),
             frozenset(filter(looks_at_user, (entry.path for entry in self._project.middleware))),
+            frozenset(filter(looks_at_session, (entry.path for entry in self._project.middleware))),
             keeps_sessions_in_database(),
             sends_mail_to_server(),
         )
@@ -115,8 +117,11 @@ class _Inspection:
         # What is reached as the body of a stream is said as such.
         for root in sorted(self._roots.found, key=lambda each: each.kind != "stream"):
             uses = self._read(root)
-            loads = {use.kind for use in uses if use.kind.startswith("loads")}
+            # What is loaded afterwards, such as by the views behind a middleware, helps nothing.
+            loads: set[str] = set()
             for use in uses:
+                if use.kind.startswith("loads"):
+                    loads.add(use.kind)
                 if _is_harmless(use, loads, root):
                     continue
                 key = (use.kind, use.path, use.line, use.code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.sessions.backends import cached_db, db
 from django.core.mail.backends import smtp
+from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.module_loading import import_string
 
 from deploytool.project.definitions import cells, is_a
@@ -17,7 +18,8 @@ from deploytool.project.scopes import functions_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOADING = frozenset({"user", "auser", "session", "get_user", "aget_user"})
+_LOADING_USER = frozenset({"user", "get_user"})
+_LOADING_SESSION = _LOADING_USER | {"auser", "aget_user", "session"}
 
 
 def keeps_sessions_in_database() -> bool:
@@ -41,34 +43,48 @@ def sends_mail_to_server() -> bool:
 
 
 def looks_at_user(path: str) -> bool:
-    """Whether the code of a middleware names the user or the session of a request.
+    """Whether the code of a middleware names what loads the user of a request.
 
-    Django's own say for themselves: SessionMiddleware and AuthenticationMiddleware load
-    neither, and CsrfViewMiddleware loads the session where it keeps its token in it.
+    Loading the session, or ``await request.auser()``, does not make ``request.user`` known.
+    Django's AuthenticationMiddleware, and what else of a class is Django's, loads nothing.
     """
-    if path.startswith("django.contrib.auth.middleware.AuthenticationMiddleware"):
-        return False
+    return not _LOADING_USER.isdisjoint(_named(path))
+
+
+def looks_at_session(path: str) -> bool:
+    """Whether the code of a middleware names what loads the session of a request.
+
+    CsrfViewMiddleware does where it keeps its token in the session.
+    """
     try:
         factory: object = import_string(path)
     except Exception:
         return False
+    keeps_token = is_a(factory, type) and issubclass(factory, CsrfViewMiddleware)
+    if keeps_token and bool(getattr(settings, "CSRF_USE_SESSIONS", False)):
+        return True
+    return not _LOADING_SESSION.isdisjoint(_named(path))
+
+
+def _named(path: str) -> frozenset[str]:
+    """The names in the code of a middleware, but for what it inherits from Django."""
+    try:
+        factory: object = import_string(path)
+    except Exception:
+        return frozenset()
     if is_a(factory, type):
-        bases = [base for base in factory.__mro__ if not base.__module__.startswith("django.")]
-        if any(base.__name__ == "CsrfViewMiddleware" for base in factory.__mro__):
-            return bool(getattr(settings, "CSRF_USE_SESSIONS", False))
-        functions = [
-            each for base in bases for value in vars(base).values() for each in functions_of(value)
+        values = [
+            value
+            for base in factory.__mro__
+            if not base.__module__.startswith("django.")
+            for value in vars(base).values()
         ]
     else:
-        functions = [
-            each
-            for value in (
-                factory,
-                *(cells(factory).values() if is_a(factory, FunctionType) else ()),
-            )
-            for each in functions_of(value)
-        ]
-    return any(not _LOADING.isdisjoint(_names(each.__code__)) for each in functions)
+        values = [factory]
+        if is_a(factory, FunctionType):
+            values += cells(factory).values()
+    functions = (each for value in values for each in functions_of(value))
+    return frozenset(name for each in functions for name in _names(each.__code__))
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -38,6 +38,11 @@ _GIVES = {
     "channels.sessions.SessionMiddleware": "session",
     "channels.sessions.CookieMiddleware": "cookies",
 }
+# What it takes from there, and raises ValueError without.
+_NEEDS = {
+    "channels.auth.AuthMiddleware": "session",
+    "channels.sessions.SessionMiddleware": "cookies",
+}
 _VALIDATOR = "channels.security.websocket.OriginValidator"
 
 
@@ -71,6 +76,8 @@ def inspect_wrapper(name: str, entry: EntryPoint) -> Wrapper:
         known=bool(gives or _VALIDATOR in names or (own and (said or cls is not None)))
         and not (installed and not gives and _VALIDATOR not in names),
         mentions=frozenset(said & _KEYS),
+        # A class of the project's own may put it there itself.
+        needs=frozenset(key for b, key in _NEEDS.items() if installed and b in names),
     )
 
 

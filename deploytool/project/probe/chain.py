@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .consumers import Place, consumer_of, consumer_route, function_route, routes_of
 from .found import Found
 from .inner import PROTOCOLS, constants, held, protocol_items
-from .mismatch import mismatch
+from .matching import unmatched
+from .mismatch import mismatch, uncallable
 from .mounted import is_starlette, socketio_of, starlette_middleware, starlette_routes
 from .reading import read
-from .signature import descends, dotted, evaluated, function_of, interface_of
+from .signature import descends, dotted, evaluated, function_of, interface_of, makes
 from .text import is_project
 from .way import ROUTERS, Way
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .inner import Held
 
 HANDLERS = ("django.core.handlers.wsgi.WSGIHandler", "django.core.handlers.asgi.ASGIHandler")
+_VALIDATOR = "channels.security.websocket"
+"""The module of OriginValidator, which refuses other scope types than ``websocket``."""
 STATIC_HANDLER = "django.contrib.staticfiles.handlers.StaticFilesHandlerMixin"
 _DEPTH = 30
 
@@ -100,8 +103,10 @@ class Walk:
         inner = way.routed(dotted(app))
         answered: set[str] = set()
         if descends(app, "URLRouter"):
-            for route, literal, callback in routes_of(getattr(app, "routes", ()), way.prefix):
+            routes = getattr(app, "routes", ())
+            for route, literal, callback in routes_of(routes, way.prefix):
                 answered |= self.route(callback, inner._replace(prefix=route), literal)
+            self.found.unmatched += unmatched(routes, way.prefix)
         elif descends(app, "ChannelNameRouter"):
             return set(way.types & {"channel"})
         else:
@@ -118,6 +123,9 @@ class Walk:
         for kind, app in items:
             if not callable(app):
                 self.not_callable(kind, app)
+                continue
+            if consumer_of(app) is None and makes(app):
+                self.not_made(kind, app)
                 continue
             if kind in way.types or (kind not in PROTOCOLS and len(way.types) > 1):
                 self.called_as_asgi(app)
@@ -227,8 +235,14 @@ class Walk:
                 if "http" in answered and way.chosen and not inside:
                     self._mount(app, way)
                 return answered
+        self.found.problem = self.found.problem or uncallable(app, inside)
         if inside:
             answered = self.inside(app, inside, inner)
+            if "http" in answered and function and function.__module__ == _VALIDATOR:
+                self.found.problem = self.found.problem or (
+                    f"{dotted(app)} raises an error for what is no WebSocket, and HTTP requests "
+                    "come through it"
+                )
             if function and "lifespan.startup.complete" in constants(function.__code__):
                 answered |= way.types & {"lifespan"}
             return answered
@@ -285,6 +299,13 @@ class Walk:
             self.found.problem = self.found.problem or (
                 f"what is routed for {kind!r} is {value!r:.100}, not an application"
             )
+
+    def not_made(self, kind: str, value: Any) -> None:
+        """Note where a router has what makes the application, and not the application."""
+        call = "is a class" if isinstance(value, type) else "makes the application"
+        self.found.problem = self.found.problem or (
+            f"what is routed for {kind!r}, {dotted(value)}, {call} and was not called"
+        )
 
     def check(self, outer: Any, inner: Any) -> None:
         """Note where ``outer`` cannot call ``inner``."""

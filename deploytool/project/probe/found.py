@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .inner import ordered
 
 if TYPE_CHECKING:
+    from .matching import Unmatched
     from .signature import CallableInterface
 
 
@@ -54,6 +55,7 @@ class Found:
     handler_interface: str | None = None
     static_handler: str | None = None
     as_classes: list[str] = field(default_factory=list)
+    unmatched: list[Unmatched] = field(default_factory=list)
 
     def add_route(self, route: Route) -> None:
         """Add a WebSocket route that is not there yet."""

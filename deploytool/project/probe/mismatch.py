@@ -18,6 +18,8 @@ from .text import definition, parsed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .inner import Held
+
 _NAMES = {"wsgi": "a WSGI", "asgi": "an ASGI", "asgi2": "an ASGI 2"}
 
 
@@ -35,6 +37,18 @@ def mismatch(outer: Any, inner: Any) -> str | None:
         f"{dotted(outer)} calls what it wraps as {_NAMES[kind]} application, "
         f"and was given {_NAMES[theirs or '']} application ({dotted(inner)})"
     )
+
+
+def uncallable(outer: Any, inside: Held) -> str | None:
+    """What ``outer`` calls as an application though it is a list, such as one of routes."""
+    if inside or inspect.isroutine(outer):
+        return None
+    for value in getattr(outer, "__dict__", {}).values():
+        if isinstance(value, (list, tuple)) and value and {2, 3} & _calls(outer, value):
+            routes = all(hasattr(each, "pattern") for each in value)
+            what = "a list of routes, which URLRouter(...) makes one of" if routes else "a list"
+            return f"{dotted(outer)} wraps an application, and was given {what}"
+    return None
 
 
 def _calls(outer: Any, inner: Any) -> set[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.core.management.color import no_style
 
+from deploytool.reports import hops
 from deploytool.reports.text import server_title
 from deploytool.wording import counted
 
@@ -27,7 +28,9 @@ _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 def report(result: Result, verbosity: int = 1, style: Style | None = None) -> str:
     """The findings, the deployment that they are judged by, and one line in sum.
 
-    With ``verbosity`` 2 or more also what is silenced. Coloured by ``style``, if any.
+    Under ASGI the middleware too, with how each is called and what that costs. With
+    ``verbosity`` 2 or more also what is silenced, and the middleware under WSGI. Coloured by
+    ``style``, if any.
     """
     return "\n".join(_lines(result, verbosity, style or no_style()))
 
@@ -39,6 +42,12 @@ def _lines(result: Result, verbosity: int, style: Style) -> Iterator[str]:
         yield from _entries(result.findings, style)
     if verbosity > 1:
         yield from _entries(result.silenced, style, "silenced: ")
+    plan = result.case.plan
+    # Under WSGI there is nothing to tell of most chains: a request stays in its thread.
+    if verbosity and (plan.interface == "asgi" or verbosity > 1):
+        yield "Middleware, in its order:"
+        yield from textwrap.indent(hops.report(result.case.project, plan), "  ").splitlines()
+        yield ""
     yield f"Judged as: {judged_as(result)}."
     paint = style.ERROR if result.failing else style.WARNING if result.present else style.SUCCESS
     yield paint(summary(result))
