@@ -38,7 +38,7 @@ def test_names_are_kept_as_a_tuple(settings):
         (["SERVER"], "has to be a dictionary, not list"),
         ({"SERVRE": "gunicorn"}, "unknown key 'SERVRE'. Did you mean 'SERVER'?"),
         ({"server": "gunicorn"}, "unknown key 'server'. Did you mean 'SERVER'?"),
-        ({"XYZ": 4}, "Valid keys: ACCESS_LOG"),
+        ({"QQQ": 4}, "Valid keys: ACCESS_LOG"),
         ({3: 4}, "unknown key 3"),
         ({"SERVER": "gunicron"}, "Did you mean 'gunicorn'?"),
         ({"INTERFACE": "uwsgi"}, "one of 'wsgi', 'asgi', not 'uwsgi'. Did you mean 'wsgi'?"),
