@@ -35,6 +35,8 @@ _ALLOWED = {"postgresql": ("PostgreSQL", 97), "mysql": ("MySQL", 151)}
 # upstream block, and the idle timeout of AWS' load balancers.
 _PROXY_IDLE = 60
 _ASKED = {"option", "setting", "environment"}
+# Seconds that requests in flight get in a container where nothing is stated (plan/options.py).
+_IN_CONTAINER = 8
 
 
 def _server(case: Case) -> Server | None:
@@ -241,6 +243,10 @@ def killed_before_graceful_end(case: Case) -> Iterator[Finding]:
     "Termination of Pods"; Gunicorn's, `graceful_timeout`.
     """
     graceful, grace = case.plan.graceful_timeout, case.deployment.stop_grace
+    if case.deployment.container.value and not case.project.machine.container:
+        # This is not where the site runs, and what is not stated is planned anew there.
+        stated = case.plan.decision("graceful_timeout").source in _ASKED
+        graceful = graceful if stated else _IN_CONTAINER
     if graceful is None or grace.value is None or graceful < grace.value:
         return
     better = max(1, grace.value - 2)
