@@ -278,3 +278,33 @@ def test_a_lock_of_threads_is_held_while_its_coroutine_waits():
 
     asyncio.run(main())
     assert seen == [False, True]
+
+
+def test_threads_of_the_project_that_never_end_do_not_keep_the_check(tmp_path):
+    project = make_project(
+        tmp_path,
+        {
+            "app/apps.py": """
+                import threading
+                import time
+
+                from django.apps import AppConfig
+
+
+                def poll():
+                    while True:
+                        time.sleep(60)
+
+
+                class AppConfig(AppConfig):
+                    name = "app"
+
+                    def ready(self):
+                        threading.Thread(target=poll).start()  # thread
+                """
+        },
+    )
+    report = deploycheck(project, "--interface", "wsgi")  # its exit status is defined
+    assert places(report, 53) == {
+        (53, "WARNING", "app/apps.py", line_of(project, "app/apps.py", "thread"))
+    }
