@@ -219,12 +219,30 @@ def _is_first(file: _File) -> bool:
         init = parsed(spec.origin) if spec and spec.origin else None
         if init is not None and not all(map(_harmless, init.body)):
             return False
+    loading: set[str] = set()  # names of what loads the settings: get_asgi_application, setup
     for statement in tree.body:
         if any(map(_is_variable, ast.walk(statement))):
             return True
-        if not _harmless(statement):
+        if not _harmless(statement) or _uses(statement, loading):
             return False
+        loading.update(_from_django(statement))
     return False
+
+
+def _from_django(statement: ast.stmt) -> Iterator[str]:
+    """The names that an import binds to something of Django's, or of what builds on it."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        for alias in statement.names:
+            module = getattr(statement, "module", None) or alias.name
+            if top_package(module) in {"django", "deploytool"}:
+                yield alias.asname or alias.name.partition(".")[0]
+
+
+def _uses(statement: ast.stmt, names: set[str]) -> bool:
+    """Whether a statement, other than a function, does something with one of ``names``."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(statement))
 
 
 def _harmless(statement: ast.stmt) -> bool:

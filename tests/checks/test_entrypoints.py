@@ -241,6 +241,8 @@ from channels.security.websocket import WebsocketDenier
 from django.core.wsgi import get_wsgi_application
 from django.urls import re_path
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from whitenoise import WhiteNoise
 
 site = get_asgi_application()
@@ -282,6 +284,12 @@ MISFITS = (
     ("timed(site)", "E015", "timed", NEEDS_ASGI),
     (
         'ProtocolTypeRouter({"http": get_wsgi_application()})',
+        "E015",
+        "is a WSGI application and is called as an ASGI one",
+        "Give it get_asgi",
+    ),
+    (
+        'Starlette(routes=[Mount("/", get_wsgi_application())])',
         "E015",
         "is a WSGI application and is called as an ASGI one",
         "Give it get_asgi",

@@ -167,6 +167,16 @@ def test_assigned_settings(tmp_path):
     assert [each[0] for each in findings] == ["W019"]
 
 
+TOO_LATE = """\
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site1.settings")
+"""
+
+
 def test_settings_asked_for_too_early_and_not_named_at_all(tmp_path):
     project = make_project(
         tmp_path,
@@ -201,6 +211,11 @@ def test_settings_asked_for_too_early_and_not_named_at_all(tmp_path):
     assert "first in the file" in hint
     _, message, _ = only(found(project, "--interface", "asgi"), "I019")
     assert "site1/asgi.py names no settings" in message
+    # The application is made, which loads the settings, and then they are named.
+    (project / "site1" / "wsgi.py").write_text(TOO_LATE)
+    place, message, _ = only(found(project, "--interface", "wsgi"), "W019")
+    assert place == line(project, "site1/wsgi.py", "setdefault")
+    assert "before it names the settings" in message
 
 
 def test_the_package_chooses_first(tmp_path):
