@@ -34,6 +34,11 @@ def setting_location(name: str, base_dir: str) -> Location | None:
     return _source(base_dir).assignment_of(name)
 
 
+def names_assigned_at(where: Location, base_dir: str) -> frozenset[str]:
+    """The settings that the line ``where`` assigns or adds to last; empty for another line."""
+    return _source(base_dir).assigned_at(where)
+
+
 @cache
 def _source(base_dir: str) -> SettingsSource:
     return SettingsSource(base_dir)
@@ -66,6 +71,14 @@ class SettingsSource:
         found = self._assigned.get(name)
         return locate(str(found[0]), found[1], self._base_dir) if found else None
 
+    def assigned_at(self, where: Location) -> frozenset[str]:
+        """The settings that the line ``where`` assigns, or adds to, last."""
+        return frozenset(
+            name
+            for name, (path, line) in self._assigned.items()
+            if line == where.line and locate(str(path), line, self._base_dir) == where
+        )
+
     def _sibling_lines(self) -> dict[str, tuple[Path, int]]:
         """What the other files of a settings package name: some are loaded by means that
         cannot be followed (``exec``, a name computed from the environment)."""
@@ -88,9 +101,9 @@ class SettingsSource:
             return
         for node in _in_order(tree):
             if isinstance(node, ast.ImportFrom | ast.Import):
-                for module in _imported(node, package):
+                for module in imported(node, package):
                     self._module(module)
-            elif (changed := _changed(node)) is not None:
+            elif (changed := changed_name(node)) is not None:
                 self._assigned[changed] = (path, getattr(node, "lineno", 1))
             elif isinstance(node, ast.Constant | ast.JoinedStr | ast.Call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -137,7 +150,7 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
             yield from _in_order(child)
 
 
-def _changed(node: ast.AST) -> str | None:
+def changed_name(node: ast.AST) -> str | None:
     """``NAME`` of ``NAME = ...``, ``NAME["key"] = ...`` and ``NAME["key"].update(...)``."""
     inner: ast.AST = node
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -152,7 +165,7 @@ def _changed(node: ast.AST) -> str | None:
     return inner.id if isinstance(inner, ast.Name) else None
 
 
-def _imported(node: ast.ImportFrom | ast.Import, package: str) -> Iterator[str]:
+def imported(node: ast.ImportFrom | ast.Import, package: str) -> Iterator[str]:
     """The names of the modules that an import may load, the module before its submodules."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
