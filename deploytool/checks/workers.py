@@ -343,6 +343,8 @@ def replaced_workers(case: Case) -> Iterator[Finding]:
 def setting_without_effect(case: Case) -> Iterator[Finding]:
     """A key of `settings.DEPLOYTOOL` has no effect with this server.
 
+    The settings state an option that the planned server does not have.
+
     ## Why is this bad?
     Somebody meant something by it, and it does not happen.
 
@@ -354,7 +356,7 @@ def setting_without_effect(case: Case) -> Iterator[Finding]:
     server.
 
     ## Source
-    The documentation of the server; deploytool's page of it.
+    Gunicorn's documentation, "Settings"; Uvicorn's, "Settings"; Daphne's README.
     """
     server = _server(case)
     if server is None:
@@ -407,6 +409,8 @@ def requests_dropped_at_stop(case: Case) -> Iterator[Finding]:
 @rule(208, "I")
 def one_process_of_daphne(case: Case) -> Iterator[Finding]:
     """Daphne runs one process, and there are more CPUs.
+
+    Daphne is the planned server, the machine has several CPUs, and one replica is served.
 
     ## Why is this bad?
     One process of Python uses one CPU.
