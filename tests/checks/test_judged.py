@@ -184,7 +184,8 @@ CONSUMER = """
     import asyncio
     import threading
 
-    from channels.generic.websocket import AsyncJsonWebsocketConsumer
+    from asgiref.sync import async_to_sync
+    from channels.generic.websocket import AsyncJsonWebsocketConsumer, WebsocketConsumer
     from channels.layers import get_channel_layer
 
     lock = threading.Lock()
@@ -215,6 +216,17 @@ CONSUMER = """
 
         def named(self):
             return self.channel_name
+
+
+    class News(WebsocketConsumer):
+        def connect(self):
+            self.accept()
+            join = async_to_sync(self.channel_layer.group_add)
+            join("news", self.channel_name)
+
+        def receive(self, text_data=None, bytes_data=None):
+            self.channel_layer.group_send("news", {"type": "news"})  # sync
+            self.send(text_data)
     """
 
 
@@ -234,11 +246,10 @@ def test_coroutines_that_a_consumer_drops_and_locks_that_it_holds(tmp_path):
                 from channels.routing import ProtocolTypeRouter, URLRouter
                 from django.urls import path
 
-                from app.consumers import Chat
+                from app.consumers import Chat, News
 
-                application = ProtocolTypeRouter(
-                    {"http": http, "websocket": URLRouter([path("chat/", Chat.as_asgi())])}
-                )
+                routes = [path("chat/", Chat.as_asgi()), path("news/", News.as_asgi())]
+                application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(routes)})
                 """,
         },
         settings="""
@@ -252,11 +263,16 @@ def test_coroutines_that_a_consumer_drops_and_locks_that_it_holds(tmp_path):
             """,
     )
     path = "app/consumers.py"
-    dropped = ("group_add", "accept", "group_send", "send_json")
-    assert places(deploycheck(project, "--interface", "asgi"), 154, 156) == {
+    dropped = ("group_add", "accept", "group_send", "send_json", "sync")
+    report = deploycheck(project, "--interface", "asgi")
+    assert places(report, 154, 156) == {
         *((156, "ERROR", path, line_of(project, path, each)) for each in dropped),
         (154, "WARNING", path, line_of(project, path, "lock")),
     }
+    (sync,) = [
+        each for each in report["findings"] if each["line"] == line_of(project, path, "sync")
+    ]
+    assert sync["hint"] == "async_to_sync(self.channel_layer.group_send)(...)."
 
 
 def test_a_lock_of_threads_is_held_while_its_coroutine_waits():
