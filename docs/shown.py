@@ -322,8 +322,8 @@ _CHECKS = """# All checks
 Written by `python docs/shown.py` from the checks themselves; `manage.py deploycheck --list` lists
 them, `--explain ID` prints one. E is an error: requests fail or data is lost as planned. W is a
 warning: so it will be under conditions that the message names. I is advice. Where a check has
-several levels, the usual one stands first. The command has a page of
-its own: [deploycheck](deploycheck.md).
+several levels, the usual one stands first. A link to one ends in its id, as in
+`checks.md#deploytool-w003`. The command has a page of its own: [deploycheck](deploycheck.md).
 
 """
 
@@ -331,7 +331,9 @@ its own: [deploycheck](deploycheck.md).
 def _check(rule: Rule) -> str:
     ids = ", ".join(f"`{each}`" for each in rule.ids)
     sections = rule.sections
-    text = [f"({rule.number:03})=\n### {rule.number:03}: {rule.title}\n\n{ids}\n"]
+    # Plain HTML, so that checks.md#deploytool-w003 leads here wherever the page is read.
+    anchors = "".join(f'<a id="{each.lower().replace(".", "-")}"></a>' for each in rule.ids)
+    text = [f"{anchors}\n\n### {rule.number:03}: {rule.title}\n\n{ids}\n"]
     text.append(f"{sections.pop('')}\n")
     text += [f"**{heading}**\n\n{section}\n" for heading, section in sections.items()]
     return "\n".join(text)

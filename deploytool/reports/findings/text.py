@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.core.management.color import no_style
 
+from deploytool.checks.rule import PREFIX
 from deploytool.reports import hops
 from deploytool.reports.text import server_title
 from deploytool.wording import counted
@@ -42,6 +43,10 @@ def _lines(result: Result, verbosity: int, style: Style) -> Iterator[str]:
         yield from _entries(result.findings, style)
     if verbosity > 1:
         yield from _entries(result.silenced, style, "silenced: ")
+    if verbosity and (ours := next((entry for entry in result.present if entry.ours), None)):
+        short = ours.id.removeprefix(PREFIX)
+        yield f"What a check of deploytool means: manage.py deploycheck --explain {short}"
+        yield ""
     plan = result.case.plan
     # Under WSGI there is nothing to tell of most chains: a request stays in its thread.
     if verbosity and (plan.interface == "asgi" or verbosity > 1):
