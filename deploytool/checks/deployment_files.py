@@ -611,7 +611,7 @@ def only_container_reaches_server(case: Case) -> Iterator[Finding]:
 
 
 def _unreachable(case: Case) -> Iterator[Finding]:
-    for container, launch, found in _alone(case.files):
+    for container, launch, found in only_servers(case.files):
         if not found or not all(bind.loopback for bind in found):
             continue
         start, service, bind = container.start, container.service, found[0]
@@ -637,7 +637,7 @@ def _unreachable(case: Case) -> Iterator[Finding]:
         )
 
 
-def _alone(files: Inference) -> Iterator[tuple[Container, Launch, tuple[Bind, ...]]]:
+def only_servers(files: Inference) -> Iterator[tuple[Container, Launch, tuple[Bind, ...]]]:
     """Containers that run one server and nothing that could stand before it inside."""
     for container in files.containers:
         start = container.start
@@ -677,7 +677,7 @@ def ports_disagree(case: Case) -> Iterator[Finding]:
 
 
 def _wrong_ports(case: Case) -> Iterator[Finding]:
-    for container, launch, found in _alone(case.files):
+    for container, launch, found in only_servers(case.files):
         service = container.service
         known = {bind.port for bind in found if bind.port is not None}
         if service is None or not found or len(known) != len(found):

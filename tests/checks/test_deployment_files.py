@@ -2,47 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.checks import stacks
+from tests.checks.filed import files, judged, marked
 from tests.checks.project import deploycheck, make_project
-
-# Everything that Compose would run, without what is another fault: on all addresses, by exec.
-SERVICE = "--bind 0.0.0.0:8000"
-
-
-def rules_of(project, *args, **env):
-    """The findings of the block of deployment files."""
-    report = deploycheck(project, *args, **env)
-    return [
-        finding
-        for finding in report["findings"]
-        if finding["id"].startswith("deploytool.") and finding["id"][-3:-2] == "7"
-    ]
-
-
-def places(findings):
-    """Number, level, path and line of each finding."""
-    return sorted(
-        (int(each["id"][-3:]), each["level"], each["path"], each["line"]) for each in findings
-    )
-
-
-def numbered(text, path):
-    """The places of the lines that end with ``# NUMBER LEVEL``, and the text of the file."""
-    names = {"E": "ERROR", "W": "WARNING", "I": "INFO"}
-    marked = []
-    for line, content in enumerate(text.strip("\n").splitlines(), 1):
-        _, hash_, mark = content.rpartition("  #! ")
-        for each in mark.split(",") if hash_ else ():
-            marked.append((int(each[1:]), names[each[0]], path, line))
-    return sorted(marked)
-
-
-def plain(text):
-    """``text`` without its marks."""
-    return "\n".join(line.partition("  #! ")[0] for line in text.splitlines())
-
 
 APPLICATIONS = """
 services:
@@ -120,39 +82,19 @@ services:
 """
 
 
-def test_applications_and_settings_that_do_not_fit(tmp_path):
-    project = make_project(tmp_path, {"compose.prod.yaml": plain(APPLICATIONS)})
-    found = rules_of(project)
-    assert places(found) == numbered(APPLICATIONS, "compose.prod.yaml")
-    texts = {each["line"]: each["message"] + " " + each["hint"] for each in found}
-    assert "class sync" in texts[4] and "500" in texts[4] and "site1.wsgi:application" in texts[4]
-    assert "--interface wsgi" in texts[10]
-    assert "no module site1.oldname.wsgi" in texts[16] and "site1.wsgi:application" in texts[16]
-    assert "a colon" in texts[19]
-    assert "no attribute app" in texts[22]
-    assert "site1.settings is loaded" in texts[30]
+BESIDE = {
+    "site1/factory.py": """
+        from django.core.asgi import get_asgi_application
 
 
-def test_applications_that_fit(tmp_path):
-    project = make_project(
-        tmp_path,
-        {
-            "compose.prod.yaml": APPLICATIONS_SOUND,
-            ".gitignore": "settings_local.py\n",
-            "site1/factory.py": """
-                from django.core.asgi import get_asgi_application
-
-
-                def make():
-                    return get_asgi_application()
-                """,
-            "site1/dynamic.py": """
-                def __getattr__(name):
-                    raise AttributeError(name)
-                """,
-        },
-    )
-    assert rules_of(project) == []
+        def make():
+            return get_asgi_application()
+        """,
+    "site1/dynamic.py": """
+        def __getattr__(name):
+            raise AttributeError(name)
+        """,
+}
 
 
 CONTAINERS = """
@@ -260,108 +202,111 @@ COPY . .
 """
 
 
-def test_containers_that_nobody_reaches_or_stops(tmp_path):
-    project = make_project(
-        tmp_path,
-        {
-            "Dockerfile": DOCKERFILE,
-            "compose.prod.yaml": plain(CONTAINERS),
-            "start.sh": plain(START),
-        },
+def test_applications_and_settings(tmp_path):
+    project = make_project(tmp_path, BESIDE)
+    broken, expected = marked({"compose.prod.yaml": APPLICATIONS})
+    sound = {"compose.prod.yaml": APPLICATIONS_SOUND, ".gitignore": "settings_local.py\n"}
+    found, fine = judged(project, [files(broken), files(sound)])
+    assert found.ids == expected
+    texts = [found[each] for each in expected]
+    assert "class sync" in texts[0]
+    assert "500" in texts[0]
+    assert "site1.wsgi:application" in texts[0]
+    assert "--interface wsgi" in texts[2]
+    assert "no module site1.oldname.wsgi" in texts[4]
+    assert "site1.wsgi:application" in texts[4]
+    assert "a colon" in texts[5]
+    assert "no attribute app" in texts[6]
+    assert "site1.settings is loaded" in texts[8]
+    assert fine == {}
+
+
+SHELL = DOCKERFILE + "CMD gunicorn site1.wsgi --bind 0.0.0.0:$PORT"
+DEVELOPMENT = DOCKERFILE + "CMD python manage.py runserver 0.0.0.0:8000\n"
+
+
+def test_containers(tmp_path):
+    project = make_project(tmp_path)
+    broken, expected = marked(
+        {"Dockerfile": DOCKERFILE, "compose.prod.yaml": CONTAINERS, "start.sh": START}
     )
-    found = rules_of(project)
-    expected = numbered(CONTAINERS, "compose.prod.yaml") + numbered(START, "start.sh")
-    assert places(found) == sorted(expected)
-    texts = {(each["path"], each["line"]): each["message"] + " " + each["hint"] for each in found}
-    assert "127.0.0.1:8000, its default" in texts["compose.prod.yaml", 7]
-    assert "SIGTERM" in texts["start.sh", 3] and "exec before gunicorn" in texts["start.sh", 3]
-    assert "60 seconds" in texts["compose.prod.yaml", 22]
-    assert "10 seconds" in texts["compose.prod.yaml", 23]
-
-
-def test_containers_that_are_reached_and_stopped(tmp_path):
-    project = make_project(
-        tmp_path,
-        {
-            "Dockerfile": DOCKERFILE,
-            "compose.prod.yaml": CONTAINERS_SOUND,
-            "start.sh": START_SOUND,
-            "traps.sh": TRAPS,
-        },
+    sound = {
+        "Dockerfile": DOCKERFILE,
+        "compose.prod.yaml": CONTAINERS_SOUND,
+        "start.sh": START_SOUND,
+        "traps.sh": TRAPS,
+    }
+    image, expected_of_image = marked(
+        {"Dockerfile": SHELL + "  #! W705", "Dockerfile.dev": DEVELOPMENT}
     )
-    assert rules_of(project) == []
-
-
-def test_a_shell_form_of_an_image_for_development_beside(tmp_path):
-    """The image in shell form; the same in a Dockerfile of development is nobody's matter."""
-    shell = DOCKERFILE + "CMD gunicorn site1.wsgi --bind 0.0.0.0:$PORT\n"
-    project = make_project(
-        tmp_path,
-        {
-            "Dockerfile": shell,
-            "Dockerfile.dev": DOCKERFILE + "CMD python manage.py runserver 0.0.0.0:8000\n",
-        },
+    # BusyBox's shell becomes the last command.
+    alpine = {"Dockerfile": SHELL.replace("3.13-slim", "3.13-alpine") + "\n"}
+    found, fine, of_image, of_alpine = judged(
+        project, [files(broken), files(sound), files(image), files(alpine)]
     )
-    assert places(rules_of(project)) == [(705, "WARNING", "Dockerfile", 4)]
-    alpine = shell.replace("3.13-slim", "3.13-alpine")
-    (project / "Dockerfile").write_text(alpine.lstrip("\n"))
-    assert rules_of(project) == []  # BusyBox's shell becomes the last command
+    assert found.ids == expected
+    texts = dict(zip(expected, (found[each] for each in expected), strict=True))
+    assert "127.0.0.1:8000, its default" in texts["E707", "compose.prod.yaml:7"]
+    assert "SIGTERM" in texts["W705", "start.sh:3"]
+    assert "exec before gunicorn" in texts["W705", "start.sh:3"]
+    assert "60 seconds" in texts["W706", "compose.prod.yaml:22"]
+    assert "10 seconds" in texts["W706", "compose.prod.yaml:23"]
+    assert fine == {}
+    assert of_image.ids == expected_of_image
+    assert of_alpine == {}
 
 
-def test_the_development_server_in_production(tmp_path):
-    project = make_project(
-        tmp_path,
-        {"Dockerfile": DOCKERFILE + 'CMD ["python", "manage.py", "runserver", "0:8000"]\n'},
+PROCFILE = {"Procfile": "web: gunicorn site1.wsgi\n"}
+WATCHED = "web: python manage.py runserver 8000\ncss: npm run watch\n"
+MOUNTED = "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n    ports: ['8000:8000']\n"
+UNIT = """
+[Service]
+Type=simple
+ExecStart=/srv/venv/bin/gunicorn -c gunicorn.conf.py -D site1.wsgi  #! E709
+WorkingDirectory=/srv/site
+TimeoutStopSec=90
+"""
+STARTED = {
+    "Procfile": "web: daphne site1.asgi:application  #! W710",
+    "gunicorn.conf.py": 'timeout = "60s"  #! E711\nworkers = 2\n',
+    "deploy/site.service": UNIT,
+}
+STARTED_SOUND = {
+    "Procfile": "web: daphne -b 0.0.0.0 -p ${PORT} site1.asgi:application\n",
+    "gunicorn.conf.py": "timeout = 60\nworkers = 2\n",
+    "deploy/site.service": UNIT.replace("simple", "forking").replace("  #! E709", ""),
+}
+
+
+def test_servers_of_development_platforms_and_units(tmp_path):
+    project = make_project(tmp_path)
+    started, expected = marked(STARTED)
+    reloading = {"Procfile": "web: uvicorn --reload --port $PORT site1.asgi:application\n"}
+    found = judged(
+        project,
+        [
+            files({"Dockerfile": DEVELOPMENT}),
+            files({"Dockerfile": DEVELOPMENT, "compose.yaml": MOUNTED}),
+            files({"Dockerfile": DEVELOPMENT, **PROCFILE}),
+            files(reloading, "asgi"),
+            files({"Procfile": WATCHED}),
+            files(started),
+            files(STARTED_SOUND),
+            files(PROCFILE),
+            files(PROCFILE, "asgi"),
+        ],
     )
-    (finding,) = rules_of(project)
-    assert places([finding]) == [(704, "WARNING", "Dockerfile", 4)]
-    assert "runserver_gateway" in finding["hint"]
-    # Compose mounts the source over it: the image is one to develop with.
-    (project / "compose.yaml").write_text(
-        "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n    ports: ['8000:8000']\n"
-    )
-    assert rules_of(project) == []
-    (project / "compose.yaml").unlink()
-    (project / "Dockerfile").unlink()
-    (project / "Procfile").write_text("web: uvicorn --reload --port $PORT site1.asgi:application\n")
-    assert places(rules_of(project, "--interface", "asgi")) == [(704, "WARNING", "Procfile", 1)]
-    (project / "Procfile").write_text("web: python manage.py runserver 8000\ncss: npm run watch\n")
-    assert rules_of(project) == []
-
-
-def test_what_a_platform_or_an_init_system_starts(tmp_path):
-    project = make_project(
-        tmp_path,
-        {
-            "Procfile": "web: daphne site1.asgi:application\n",
-            "gunicorn.conf.py": 'timeout = "60s"\nworkers = 2\n',
-            "deploy/site.service": """
-                [Service]
-                Type=simple
-                ExecStart=/srv/venv/bin/gunicorn -c gunicorn.conf.py -D site1.wsgi
-                WorkingDirectory=/srv/site
-                TimeoutStopSec=90
-                """,
-        },
-    )
-    assert places(rules_of(project)) == [
-        (709, "ERROR", "deploy/site.service", 3),
-        (710, "WARNING", "Procfile", 1),
-        (711, "ERROR", "gunicorn.conf.py", 1),
-    ]
-    (project / "Procfile").write_text("web: daphne -b 0.0.0.0 -p ${PORT} site1.asgi:application\n")
-    (project / "gunicorn.conf.py").write_text("timeout = 60\nworkers = 2\n")
-    unit = project / "deploy" / "site.service"
-    unit.write_text(unit.read_text().replace("simple", "forking"))
-    assert rules_of(project) == []
-
-
-def test_files_of_another_interface_than_the_plan(tmp_path):
-    project = make_project(tmp_path, {"Procfile": "web: gunicorn site1.wsgi\n"})
-    assert rules_of(project) == []
-    (finding,) = rules_of(project, "--interface", "asgi")
-    assert places([finding]) == [(703, "INFO", "Procfile", 1)]
-    assert "--interface wsgi" in finding["hint"]
+    assert found[0].ids == [("W704", "Dockerfile:4")]
+    assert "runserver_gateway" in found[0]["W704", "Dockerfile:4"]
+    assert found[1] == {}  # the source is mounted over the image: one to develop with
+    assert found[2] == {}
+    assert found[3].ids == [("W704", "Procfile:1")]
+    assert found[4] == {}
+    assert found[5].ids == expected
+    assert found[6] == {}
+    assert found[7] == {}
+    assert found[8].ids == [("I703", "Procfile:1")]
+    assert "--interface wsgi" in found[8]["I703", "Procfile:1"]
 
 
 WEBSOCKETS = {
@@ -395,13 +340,15 @@ WEBSOCKETS = {
 
 
 def test_websockets_and_only_servers_for_wsgi(tmp_path):
-    project = make_project(tmp_path, {**WEBSOCKETS, "Procfile": "web: gunicorn site1.wsgi\n"})
-    (finding,) = rules_of(project)
-    assert places([finding]) == [(703, "WARNING", "Procfile", 1)]
-    assert "404" in finding["message"]
-    with (project / "Procfile").open("a") as file:
-        file.write("ws: daphne -b 0.0.0.0 -p 9000 site1.asgi:application\n")
-    assert rules_of(project) == []
+    project = make_project(tmp_path, WEBSOCKETS)
+    beside = "ws: daphne -b 0.0.0.0 -p 9000 site1.asgi:application\n"
+    found, fine = judged(
+        project,
+        [files(PROCFILE, "asgi"), files({"Procfile": PROCFILE["Procfile"] + beside}, "asgi")],
+    )
+    assert found.ids == [("W703", "Procfile:1")]
+    assert "404" in found["W703", "Procfile:1"]
+    assert fine == {}
 
 
 SESSIONS = """
@@ -411,32 +358,34 @@ DEPLOYTOOL = {"WORKERS": 1}
 
 
 def test_state_of_one_process_and_a_file_that_starts_several(tmp_path):
-    project = make_project(
-        tmp_path,
-        {"Procfile": "web: gunicorn --workers 3 site1.wsgi\n"},
-        settings=SESSIONS,
+    project = make_project(tmp_path, settings=SESSIONS)
+    found, fine = judged(
+        project,
+        [
+            files({"Procfile": "web: gunicorn --workers 3 site1.wsgi\n"}),
+            files({"Procfile": "web: gunicorn --workers 1 --threads 8 site1.wsgi\n"}),
+        ],
     )
-    (finding,) = rules_of(project)
-    assert places([finding]) == [(712, "ERROR", "Procfile", 1)]
-    assert "check 401" in finding["message"] and "3 workers" in finding["message"]
-    (project / "Procfile").write_text("web: gunicorn --workers 1 --threads 8 site1.wsgi\n")
-    assert rules_of(project) == []
+    assert found.ids == [("E712", "Procfile:1")]
+    assert "check 401" in found["E712", "Procfile:1"]
+    assert "3 workers" in found["E712", "Procfile:1"]
+    assert fine == {}
 
 
-@pytest.mark.parametrize("name", sorted(stacks.SOUND))
-def test_sound_stacks(tmp_path, name):
-    project = make_project(tmp_path, stacks.SOUND[name])
-    report = deploycheck(
-        project, "--interface", "asgi" if "asgi" in name or name == "uv" else "wsgi"
-    )
-    said = [each for each in report["findings"] if each["id"].startswith("deploytool.")]
-    assert [each for each in said if each["level"] != "INFO"] == []
-    assert [each for each in said if each["id"][-3:-2] == "7"] == []
+def test_sound_stacks(tmp_path):
+    """Nothing at WARNING or above of any rule, and nothing at all of the deployment files."""
+    project = make_project(tmp_path)
+    names = sorted(stacks.SOUND)
+    interfaces = ["asgi" if name in {"procfile_asgi", "uv"} else "wsgi" for name in names]
+    sets = [files(stacks.SOUND[n], i) for n, i in zip(names, interfaces, strict=True)]
+    for name, found in zip(names, judged(project, sets, 1, 999), strict=True):
+        assert [each for each in found.ids if each[0][0] != "I"] == [], (name, found)
+        assert [each for each in found.ids if each[0][1] == "7"] == [], (name, found)
 
 
-@pytest.mark.parametrize("name", ["STATIC_URL", "MEDIA_URL"])
-def test_urls_of_other_types(tmp_path, name):
-    """Nothing crashes where a setting that nginx's locations are compared with is no text."""
-    project = make_project(tmp_path, {**stacks.COMPOSE}, settings=f'{name} = b"/files/"\n')
+def test_urls_of_other_types(tmp_path):
+    """Nothing crashes where settings that nginx's locations are compared with are no text."""
+    types = 'STATIC_URL = b"/files/"\nMEDIA_URL = b"/media/"\nSTATIC_ROOT = 7\n'
+    project = make_project(tmp_path, stacks.COMPOSE, settings=types)
     report = deploycheck(project)
     assert [each for each in report["findings"] if each["id"] == "deploytool.W001"] == []
