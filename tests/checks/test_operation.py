@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.checks.project import deploycheck, make_project
-from tests.checks.test_entrypoints import ASGI_PLAN, WSGI_PLAN, found, found_each, line, only
+from tests.checks.test_entrypoints import ASGI_PLAN, WSGI_PLAN, found_each, line, only, planned
 
 RANGE = range(50, 80)
 SQLITE = """
@@ -11,9 +11,9 @@ DATABASES["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR
 """
 
 
-def of(project, *args, **env):
+def of(project, workers=None, **env):
     """Our findings about operation."""
-    return found(project, *args, among=RANGE, **env)
+    return planned(project, {"workers": workers} if workers else {}, among=RANGE, **env)
 
 
 def of_each(project, *options, **env):
@@ -151,10 +151,10 @@ def test_secrets_that_are_made_anew(tmp_path):
         SECRET_KEY = os.getenv("SITE_KEY") or get_random_secret_key()
         """,
     )
-    _, message, hint = only(of(unset, "--workers", "3"), "W051")
+    _, message, hint = only(of(unset, 3), "W051")
     assert "where SITE_KEY is not set in the environment, as it is not here" in message
     assert "Read it without a default" in hint
-    assert of(unset, "--workers", "3", SITE_KEY="k" * 60) == []
+    assert of(unset, 3, SITE_KEY="k" * 60) == []
 
 
 def test_secrets_that_are_kept(tmp_path):
@@ -308,7 +308,7 @@ def test_background_work(tmp_path):
         ).replace("sentry_sdk.init(", "sentry_sdk.init(default_integrations=False, dsn=")
     )
     (project / "site1" / "urls.py").write_text("urlpatterns = []\n")
-    assert of(project, "--interface", "wsgi", "--workers", "4") == []
+    assert of(project, 4) == []
 
 
 SCHEDULER = """
@@ -353,7 +353,7 @@ def test_schedulers(tmp_path):
         },
         settings=f"import sys\nsys.path.append({str(installed)!r})\n",
     )
-    found = {each[1]: each for each in of(project, "--workers", "2")}
+    found = {each[1]: each for each in of(project, 2)}
     identifier, _, message, hint = found[line(project, "app/apps.py", "scheduler.start()")]
     assert identifier == "W053"
     assert "Own calls its jobs by time, in a thread" in message
@@ -365,7 +365,7 @@ def test_schedulers(tmp_path):
     # Added to, but not started
     apps = project / "app" / "apps.py"
     apps.write_text(apps.read_text().replace(".start()", ".__class__"))
-    assert of(project, "--workers", "2") == []
+    assert of(project, 2) == []
 
 
 def test_connections_while_the_project_is_loaded(tmp_path):
@@ -503,7 +503,7 @@ def test_time_zone_logs_and_mail(tmp_path):
         EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
         """,
     )
-    findings = of(project, "--interface", "asgi", "--server", "uvicorn")
+    findings = planned(project, {**ASGI_PLAN, "server": "uvicorn"}, among=RANGE)
     assert [each[0] for each in findings] == ["I056", "I057", "I058"]
     assert "America/Chicago" in findings[0][2]
     assert findings[1][1] == line(project, "site1/settings.py", "LOGGING")
