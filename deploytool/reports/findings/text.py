@@ -121,7 +121,10 @@ def judged_as(result: Result) -> str:
     for field in fields(deployment):
         fact = getattr(deployment, field.name)
         if fact.source != "default":
-            parts.append(f"{field.name.replace('_', ' ')} {_value(fact.value)} ({fact.source})")
+            # A setting or an option says so itself; what is inferred, a reader may doubt.
+            evidence = f": {fact.evidence}" if fact.source == "inferred" and fact.evidence else ""
+            name = field.name.replace("_", " ")
+            parts.append(f"{name} {_value(fact.value)} ({fact.source}{evidence})")
     return ", ".join(parts)
 
 
