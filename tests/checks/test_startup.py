@@ -304,11 +304,6 @@ def test_nothing_can_be_served(tmp_path):
     place, message, _ = only(findings, "E024")
     assert place == line(project, "site1/settings.py", "DEPLOYTOOL")
     assert "Uvicorn speaks HTTP/2 with zttp, which is not installed" in message
-    # The empty ALLOWED_HOSTS is Django's security.W020.
-    (project / "site1" / "urls.py").write_text("urlpatterns = []\n")
-    settings = project / "site1" / "settings.py"
-    settings.write_text(settings.read_text() + "\ndel DEPLOYTOOL\nALLOWED_HOSTS = []\n")
-    assert found(project, "--interface", "asgi") == []
 
 
 def test_no_server(tmp_path):
