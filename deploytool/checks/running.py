@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.core import checks
@@ -27,9 +28,17 @@ def messages(case: Case) -> list[checks.CheckMessage]:
         # To look at what is deprecated is not to use it: ``-W error`` is no crash of a rule.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", PendingDeprecationWarning)
+        with suppress(Exception):  # the rules that want it say so
+            _ = case.pending_chain  # under way while the others are judged
         apart = _apart(case)
-        found = [message for rule in rules() for message in _judged(rule, case, apart)]
-    return [*found, *(_unmade(f"checks of {name}", error) for name, error in unloaded().items())]
+        found = {rule: _judged(rule, case, apart) for rule in sorted(rules(), key=_waits)}
+    ordered = [message for rule in rules() for message in found[rule]]
+    return [*ordered, *(_unmade(f"checks of {name}", error) for name, error in unloaded().items())]
+
+
+def _waits(rule: Rule) -> bool:
+    """Whether a rule is about what another process finds out of the middleware."""
+    return rule.subject.startswith("middleware")
 
 
 def _apart(case: Case) -> SettingsApart | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,16 +53,14 @@ class SettingsSource:
         self._lines: dict[str, tuple[Path, int]] = {}
         self._assigned: dict[str, tuple[Path, int]] = {}
         self._read: set[Path] = set()
-        self._siblings: dict[str, tuple[Path, int]] | None = None
+        self._siblings: dict[Path, bytes] | None = None
         self._main = _settings_file()
         if self._main is not None:
             self._file(self._main, _settings_package())
 
     def line_of(self, path: str) -> Location | None:
         """The line that names ``path``, None where no settings source does."""
-        found = self._lines.get(path)
-        if found is None:
-            found = self._sibling_lines().get(path)
+        found = self._lines.get(path) or self._line_of_sibling(path)
         if found is None:
             return None
         return locate(str(found[0]), found[1], self._base_dir)
@@ -79,16 +78,28 @@ class SettingsSource:
             if line == where.line and locate(str(path), line, self._base_dir) == where
         )
 
-    def _sibling_lines(self) -> dict[str, tuple[Path, int]]:
-        """What the other files of a settings package name: some are loaded by means that
-        cannot be followed (``exec``, a name computed from the environment)."""
+    def _line_of_sibling(self, name: str) -> tuple[Path, int] | None:
+        """Where another file of a settings package names ``name``: some are loaded by means
+        that cannot be followed (``exec``, a name computed from the environment)."""
+        for sibling, text in reversed(self._sibling_texts().items()):
+            if name.encode() in text:
+                kept = self._lines, self._assigned, self._read
+                self._lines, self._assigned, self._read = {}, {}, set()
+                self._file(sibling, _settings_package())
+                found = self._lines.get(name)
+                self._lines, self._assigned, self._read = kept
+                if found is not None:
+                    return found
+        return None
+
+    def _sibling_texts(self) -> dict[Path, bytes]:
+        """The files of a settings package that the settings do not import, in their order."""
         if self._siblings is None:
             self._siblings = {}
             if self._main is not None and (self._main.parent / "__init__.py").exists():
-                ahead, self._lines = self._lines, self._siblings
-                for sibling in sorted(self._main.parent.glob("*.py")):
-                    self._file(sibling, _settings_package())
-                self._lines = ahead
+                for sibling in sorted({*self._main.parent.glob("*.py")} - self._read):
+                    with suppress(OSError):
+                        self._siblings[sibling] = sibling.read_bytes()
         return self._siblings
 
     def _file(self, path: Path, package: str) -> None:
