@@ -168,7 +168,9 @@ def class_attribute(cls: type, name: str) -> object:
 def cells(function: FunctionType) -> dict[str, object]:
     """The variables that a function closes over, by name."""
     found: dict[str, object] = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+    if not function.__closure__:
+        return found  # most: a large project asks for those of each view several times
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__, strict=False):
         with contextlib.suppress(ValueError):  # a cell that was never filled
             found[name] = cell.cell_contents
     return found
