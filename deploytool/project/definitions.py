@@ -49,7 +49,7 @@ def _parsed_alone(code: CodeType) -> FunctionNode | None:
     text = "".join(lines[first:end])
     try:
         body = ast.parse(f"if 1:\n{text}" if margin else text).body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # a string or an expression that goes on at the margin
     for node in body[0].body if body and isinstance(body[0], ast.If) else body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
@@ -121,7 +121,7 @@ def _tree(path: str) -> _Tree:
     found = _Tree()
     try:
         found.add(ast.parse("".join(_lines(path))), "")
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _Tree()
     return found
 

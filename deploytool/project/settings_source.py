@@ -99,7 +99,7 @@ class SettingsSource:
             if self._main is not None and (self._main.parent / "__init__.py").exists():
                 for sibling in sorted({*self._main.parent.glob("*.py")} - self._read):
                     with suppress(OSError):
-                        self._siblings[sibling] = sibling.read_bytes()
+                        self._siblings[sibling] = sibling.read_bytes() if sibling.is_file() else b""
         return self._siblings
 
     def _file(self, path: Path, package: str) -> None:
@@ -108,7 +108,7 @@ class SettingsSource:
         self._read.add(path)
         try:
             tree = ast.parse(path.read_bytes())
-        except (OSError, SyntaxError, ValueError, RecursionError):
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return
         for node in _in_order(tree):
             if isinstance(node, ast.ImportFrom | ast.Import):

@@ -241,7 +241,7 @@ class Frame:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             try:
                 node = ast.parse(node.value, mode="eval").body
-            except SyntaxError:
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return None
         cls = self.value(node, fuel - 1)
         if not is_a(cls, Live) or not is_a(cls.value, type):
