@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SCRIPT = """
-import json, os, sys, textwrap, warnings
+import json, os, sys, textwrap
+from contextlib import nullcontext
 sys.path.insert(0, os.getcwd())
 os.environ["DJANGO_SETTINGS_MODULE"] = "site1.settings"
 import django
@@ -35,8 +36,10 @@ for files, interface, changed in sets:
         with open(name, "w") as file:
             file.write(textwrap.dedent(text).lstrip("\\n"))
     read_stack.cache_clear()
-    with override_settings(**changed):
+    # Where a setting is written is not told while any is overridden.
+    with override_settings(**changed) if changed else nullcontext():
         case = make_case(project, Options(interface=interface))
+        assert not case.files.stack.unreadable, case.files.stack.unreadable
         answers.append([
             (
                 f"{found.level or rule.letters[0]}{rule.number:03}",
