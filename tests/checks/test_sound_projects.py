@@ -18,7 +18,7 @@ from deploytool.checks.running import messages
 from deploytool.plan import Options
 from deploytool.project import inspect_project
 from tests.checks.project import deploycheck
-from tests.support import PROJECTS
+from tests.support import PROJECTS, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,24 @@ def test_a_portal_by_configurations(tmp_path):
     """Classes of settings, Django's own middleware in its order, files and streams; Heroku."""
     report, ids = said(copied("portal", tmp_path))
     assert (report["plan"]["interface"], ids) == ("wsgi", [])
+
+
+def test_the_demonstration_with_all_its_services(tmp_path):
+    """Several workers need them; its chat has nobody under WSGI, and its clock no end there."""
+    (tmp_path / "staticfiles.json").write_text('{"paths": {}, "version": "1.1"}')
+    env = {
+        "DEBUG": "off",
+        "CSRF_TRUSTED_ORIGINS": "https://www.example.org",
+        "BEHIND_TLS_PROXY": "on",
+        "STATIC_ROOT": str(tmp_path),
+    }
+    report, _ = said(ROOT, "--what-if", "wsgi", **env)
+    changed = {(each["id"], each.get("change")) for each in report["findings"]}
+    assert changed == {
+        ("deploytool.I131", "gone"),
+        ("deploytool.E601", "new"),
+        ("deploytool.E634", "new"),
+    }
 
 
 @pytest.mark.parametrize(
