@@ -25,6 +25,7 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/launch.py
 	$(BIN)/python benchmarks/routes.py
+	$(BIN)/python benchmarks/checks.py
 	$(BIN)/python benchmarks/handlers.py
 
 clean:

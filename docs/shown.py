@@ -85,7 +85,8 @@ def make_project(state: str, directory: Path) -> Path:
     ``fresh`` is startproject with deploytool in INSTALLED_APPS; ``routed`` has the README's
     WebSocket route too, and ``served`` an asgi.py that answers it; ``production`` is
     ``fresh`` with DEBUG off and the README's settings, ``checked`` that without the mail that
-    only some versions of Django print, ``misspelt`` with a wrong key.
+    only some versions of Django print, ``persistent`` that with connections to PostgreSQL
+    that persist, ``misspelt`` with a wrong key.
     """
     _run([sys.executable, "-m", "django", "startproject", "mysite", "."], directory)
     _install(directory, "deploytool")
@@ -104,13 +105,28 @@ def make_project(state: str, directory: Path) -> Path:
     text = settings.read_text("utf-8")
     if state == "misspelt":
         settings.write_text(text + '\nDEPLOYTOOL = {"WORKER": 4}\n', "utf-8")
-    if state == "checked":
+    if state in {"checked", "persistent"}:
         text = re.sub(r"^MAILERS = \{.*?^\}$", "", text, flags=re.MULTILINE | re.DOTALL)
-    if state in {"production", "checked"}:
+    if state in {"production", "checked", "persistent"}:
         text = text.replace("DEBUG = True", "DEBUG = False")
         text = text.replace("ALLOWED_HOSTS = []", 'ALLOWED_HOSTS = ["example.org"]')
-        settings.write_text(text + "\n" + written["append", "mysite/settings.py"], "utf-8")
+        text += "\n" + written["append", "mysite/settings.py"]
+        if state == "persistent":
+            text += _PERSISTENT
+        settings.write_text(text, "utf-8")
     return directory
+
+
+_PERSISTENT = """STATIC_URL = "https://static.example.org/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "mysite",
+        "CONN_MAX_AGE": 600,
+    }
+}
+"""
 
 
 def _install(directory: Path, app: str) -> None:
@@ -328,8 +344,8 @@ _CHECKS = """# All checks
 Written by `python docs/shown.py` from the checks themselves; `manage.py deploycheck --list` lists
 them, `--explain ID` prints one. E is an error: requests fail or data is lost as planned. W is a
 warning: so it will be under conditions that the message names. I is advice. Where a check has
-several levels, the usual one stands first. The command has a page of
-its own: [deploycheck](deploycheck.md).
+several levels, the usual one stands first. A link to one ends in its id, as in
+`checks.md#deploytool-w003`. The command has a page of its own: [deploycheck](deploycheck.md).
 
 """
 
@@ -337,7 +353,9 @@ its own: [deploycheck](deploycheck.md).
 def _check(rule: Rule) -> str:
     ids = ", ".join(f"`{each}`" for each in rule.ids)
     sections = rule.sections
-    text = [f"({rule.number:03})=\n### {rule.number:03}: {rule.title}\n\n{ids}\n"]
+    # Plain HTML, so that checks.md#deploytool-w003 leads here wherever the page is read.
+    anchors = "".join(f'<a id="{each.lower().replace(".", "-")}"></a>' for each in rule.ids)
+    text = [f"{anchors}\n\n### {rule.number:03}: {rule.title}\n\n{ids}\n"]
     text.append(f"{sections.pop('')}\n")
     text += [f"**{heading}**\n\n{section}\n" for heading, section in sections.items()]
     return "\n".join(text)

@@ -1,8 +1,14 @@
-"""Under CI=true a skipped test fails the run unless it is listed here with what it lacks."""
+"""Under CI=true a skipped test fails the run unless it is listed here with what it lacks.
+
+Before the first test the package is compiled, as most tests start processes that import it
+and write no byte code of their own (``tests/support.py``).
+"""
 
 from __future__ import annotations
 
+import compileall
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +21,13 @@ EXPECTED_SKIPS = {
     # Docker lets every user of a container listen on every port.
     "tests/test_address.py::test_a_privileged_port_is_refused",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package once, not in each worker of xdist."""
+    if not hasattr(config, "workerinput"):
+        package = Path(__file__).parent.parent / "deploytool"
+        compileall.compile_dir(package, quiet=2)
 
 
 def _unexpected(reporter: TerminalReporter) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 
 from deploytool.artifacts import ARTIFACTS
+from deploytool.checks.rule import rules
 from deploytool.conf import Conf
 from docs import shown
 from tests.support import ROOT
@@ -85,6 +86,24 @@ def test_every_key_of_the_json_is_explained(name):
         for key in re.findall(r"`(\w+)`", line.split("|")[1])
     }
     assert explained == set(described["properties"])
+
+
+def test_every_key_of_the_findings_json_is_explained():
+    schema = json.loads((ROOT / "deploytool" / "reports" / "deploycheck.schema.json").read_text())
+    section = page("deploycheck").partition("\n### JSON\n")[2].partition("\n## ")[0]
+    explained = [
+        key
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for key in re.findall(r"`(\w+)`", line.split("|")[1])
+    ]
+    assert explained == [*schema["properties"], *schema["$defs"]["Finding"]["properties"]]
+
+
+def test_a_link_to_a_check_ends_in_its_id():
+    anchors = re.findall(r'<a id="([\w-]+)"></a>', page("checks"))
+    ids = [each for rule in rules() for each in rule.ids]
+    assert sorted(anchors) == sorted(each.lower().replace(".", "-") for each in ids)
 
 
 def test_the_pages_build_without_a_warning(tmp_path):

@@ -254,7 +254,7 @@ def _tree(path: Path) -> ast.Module:
     """The source of a file; nothing for one that cannot be read."""
     try:
         return ast.parse(path.read_bytes())
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])
 
 

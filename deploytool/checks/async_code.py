@@ -352,8 +352,9 @@ def nested_loop(case: Case) -> Iterator[Finding]:
 def unawaited(case: Case) -> Iterator[Finding]:
     """A coroutine is made and not awaited.
 
-    A statement of a coroutine calls a coroutine function and does nothing with what it
-    returns, or an async view returns it as its response.
+    A statement of a coroutine, or of a sync consumer, calls a coroutine function (such as
+    `self.channel_layer.group_send()`) and does nothing with what it returns, or an async view
+    returns it as its response.
 
     ## Why is this bad?
     Calling a coroutine function runs nothing of it. What it was to do, such as saving a row,

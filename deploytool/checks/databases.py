@@ -280,6 +280,9 @@ def sqlite_and_several_writers(case: Case) -> Iterator[Finding]:
 def sqlite_in_container(case: Case) -> Iterator[Finding]:
     """An SQLite file among the project's own files, in a container.
 
+    The server runs in a container, and the file of a database lies where its image has the
+    project's source.
+
     ## Why is this bad?
     What a container writes beside its image is gone with the container. The next release
     starts with the file of its image, or with none.

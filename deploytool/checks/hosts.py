@@ -29,7 +29,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _HEALTH = re.compile(r"(?:^|[/_-])(?:health\w*|livez?|liveness|readyz?|readiness|ping|ht|up)/?$")
 
 
-@rule(310, "E")
+@rule(310, "E", supersedes=("security.W020",))
 def no_host(case: Case) -> Iterator[Finding]:
     """No host is allowed: every request is answered 400.
 

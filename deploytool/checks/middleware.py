@@ -154,12 +154,14 @@ def _how_to_make(message: str) -> str:
     return "Mend what it raises, or take the entry out of MIDDLEWARE."
 
 
-@rule(103, "E")
+@rule(103, "EW")
 def not_a_middleware(case: Case) -> Iterator[Finding]:
     """An ASGI or WSGI middleware is listed in `MIDDLEWARE`.
 
     What Django calls with a request alone asks for `scope, receive, send`, for `environ,
-    start_response`, or for other arguments.
+    start_response`, or for other arguments; or a hook takes fewer or more arguments than
+    Django gives it. WARNING for hooks that only some requests come to: those for exceptions
+    and for responses with templates.
 
     ## Why is this bad?
     Every request fails: `TypeError: … missing 2 required positional arguments: 'receive' and
@@ -208,6 +210,34 @@ def not_a_middleware(case: Case) -> Iterator[Finding]:
                 "Let the function return, or the class be, a callable that takes a request.",
                 entry.place(entry.conduct.call_at),
             )
+    for entry in used(case):
+        for hook in entry.conduct.hooks:
+            # Others than the mixin may call these two as they like.
+            around = hook.name in _AROUND
+            if hook.problem is None or (
+                around and (not entry.conduct.mixin or entry.conduct.own_call)
+            ):
+                continue
+            takes, whom = _GIVEN[hook.name]
+            yield Finding(
+                f"{hook.name} of {entry.path} is defined with {hook.problem}, and Django calls it "
+                f"with {takes}: {whom} fails with a TypeError.",
+                f"def {hook.name}(self, {takes})",
+                entry.place(hook.location),
+                "E" if whom == _EVERY else "W",
+            )
+
+
+_EVERY = "every request"
+_AROUND = ("process_request", "process_response")
+_GIVEN = {
+    "process_request": ("request", _EVERY),
+    "process_response": ("request, response", _EVERY),
+    "process_view": ("request, view_func, view_args, view_kwargs", _EVERY),
+    "process_exception": ("request, exception", "each request whose view raises"),
+    "process_template_response": ("request, response", "each view with a TemplateResponse"),
+}
+"""What Django calls the hooks with (documentation, "Middleware", "Other middleware hooks")."""
 
 
 @rule(132, "I")

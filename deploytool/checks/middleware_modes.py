@@ -138,7 +138,8 @@ def marked_synchronous(case: Case) -> Iterator[Finding]:
 
     An `async def`, or an instance that is marked as a coroutine function, is called in a
     synchronous chain: because nothing declares it `async_capable`, or because it is declared
-    capable of both modes and is asynchronous whatever it is given.
+    capable of both modes and is asynchronous whatever it is given. Or its call is synchronous
+    and runs a coroutine that awaits what the synchronous `get_response` gives.
 
     ## Why is this bad?
     Under ASGI Django's handler does not start: `TypeError: sync_to_async can only be applied
@@ -196,6 +197,21 @@ def marked_synchronous(case: Case) -> Iterator[Finding]:
             f"{effect}.",
             hint,
             entry.place(conduct.call_at),
+        )
+    for entry in judged(case):
+        awaited = [each for each in entry.conduct.of("awaits-value") if each.always]
+        if entry.conduct.mode or entry.conduct.marked or not awaited:
+            continue
+        if entry.conduct.coroutine or any(each.is_coroutine for each in entry.conduct.results):
+            continue  # it is the coroutine itself that Django takes for the response
+        yield Finding(
+            f"{entry.path} awaits what is no coroutine, in `{awaited[0].text}`: Django calls it "
+            "synchronously, get_response gives the response itself, and every request fails with "
+            "a TypeError.",
+            "Take what get_response gives as it is; or make the middleware asynchronous as a "
+            "whole (async_only_middleware, or async_capable = True, sync_capable = False and "
+            f"{_MARK} in __init__).",
+            entry.place(awaited[0].location),
         )
 
 

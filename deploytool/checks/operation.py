@@ -8,7 +8,7 @@ from django.conf import settings
 
 from deploytool.checks.inference import infer
 from deploytool.checks.rule import Finding, rule
-from deploytool.checks.startup import served_debug
+from deploytool.checks.served_settings import served_debug
 from deploytool.project.coroutines.tasks import left_tasks
 from deploytool.project.lost_logs import lost_logs
 from deploytool.project.mailers import backends_to_nowhere

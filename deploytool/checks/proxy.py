@@ -17,6 +17,7 @@ from deploytool.checks.forwarded import (
 )
 from deploytool.checks.rule import Finding, rule
 from deploytool.project.forwarding import mentioned
+from deploytool.project.stack.serving import served_interface, trusted
 from deploytool.servers import server_named
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from deploytool.checks.case import Case
     from deploytool.checks.rule import Letter
+    from deploytool.project.stack.facts import Launch
 
 HEADER = "SECURE_PROXY_SSL_HEADER"
 THE_HEADER = 'SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")'
@@ -426,6 +428,8 @@ def remote_addr(case: Case) -> Iterator[Finding]:
         return
     if case.plan.server in {"uvicorn", "daphne"} and trusts_proxy(case) is not False:
         return
+    if any(_replaces_address(launch) for _, launch in case.files.served):
+        return  # the project's own files start another server than the plan, which does
     unix = bool(case.plan.address.path)
     for use in case.forwarding.uses:
         fails = unix and case.asgi and use.required
@@ -443,6 +447,14 @@ def remote_addr(case: Case) -> Iterator[Finding]:
             use.location,
             "E" if fails else "W",
         )
+
+
+def _replaces_address(launch: Launch) -> bool:
+    """Whether a server puts the client's address where a proxy beyond this machine connects."""
+    addresses, _ = trusted(launch)
+    if launch.server == "gunicorn" and served_interface(launch) == "wsgi":
+        return False
+    return addresses is None or addresses not in {"", "127.0.0.1"}
 
 
 def _by_uvicorn(case: Case) -> str:

@@ -40,13 +40,15 @@ class Finding:
 
     ``message`` says what was found and what follows from it, ``hint`` the exact next step.
     ``where`` is the place to change, or a name where there is no file to open. ``level``
-    is one of the rule's letters where it has several; its first otherwise.
+    is one of the rule's letters where it has several; its first otherwise. ``rests_on`` is
+    the setting that makes it a fault, where ``where`` is not the place of one.
     """
 
     message: str
     hint: str
     where: Location | str | None = None
     level: Letter | None = None
+    rests_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,8 @@ def server_not_required(case: Case) -> Iterator[Finding]:
     """The server is installed here, and not among the requirements.
 
     The server of the plan is in no requirements or lock file that names Django, in no
-    Dockerfile, and nothing that is named there requires it.
+    Dockerfile, and nothing that is named there requires it. Silent where the deployment files start
+    other servers only.
 
     ## Why is this bad?
     It is here because somebody installed it here. An environment that is made of the
@@ -151,6 +152,9 @@ def server_not_required(case: Case) -> Iterator[Finding]:
     server = server_named(case.plan.server)
     if case.project.machine.version(server.distribution) is None:
         return
+    started = {launch.server for _, launch in case.files.served}
+    if started and not started & {case.plan.server, "runserver_gateway"}:
+        return  # the deployment files start another one, and nobody starts the plan
     required = inspect_requirements(case.files.stack)
     if not required.files or not required.complete:
         return  # nothing here says what is installed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deploytool.checks.inference import infer
 from deploytool.checks.rule import Finding, rule
+from deploytool.checks.served_settings import settings_of_files
 from deploytool.plan.making import entry_problems, request_problems
 from deploytool.project.alone import import_alone
 from deploytool.project.candidates import module_spec
@@ -17,65 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deploytool.checks.case import Case
-    from deploytool.project.facts import Location
     from deploytool.project.settings_choice import Choice
-
-
-def served_debug(case: Case) -> bool | None:
-    """DEBUG as the requests would have it; None where the entry point chooses other settings.
-
-    The settings that are loaded may be those that manage.py names for development, where
-    the entry point names others, without DEBUG: what is served then are not these.
-    """
-    entry = case.entry
-    if entry.started and entry.settings_module != case.project.settings_module:
-        return entry.started.debug
-    if not case.project.debug or not (_separate(case) or _by_others(case)):
-        return case.project.debug
-    return None
-
-
-def settings_of_files(case: Case) -> tuple[str, Location] | None:
-    """The settings that the deployment files set for each server that they start, and where.
-
-    None where one of them leaves it open.
-    """
-    found: dict[str, Location] = {}
-    served = infer(case.project).served
-    # What an image starts with is completed by the service that runs it.
-    services = [(start, launch) for start, launch in served if start.kind != "image"]
-    for start, launch in services or served:
-        named = launch.env.get(VARIABLE) or start.environment.get(VARIABLE)
-        for option in launch.options:
-            if option.name in {"raw_env", "env"} and option.value:
-                written = re.search(rf"{VARIABLE}=([\w.]+)", option.value)
-                named = written[1] if written else named
-        if named is None:
-            return None
-        found.setdefault(named, start.environment.places.get(VARIABLE, launch.place))
-    return next(iter(found.items())) if len(found) == 1 else None
-
-
-def _by_others(case: Case) -> tuple[str, Location] | None:
-    """The settings that the deployment files set, where others are loaded by manage.py."""
-    choices = case.settings_choices
-    found = settings_of_files(case)
-    if found is None or found[0] == choices.loaded or choices.by != "manage.py":
-        return None
-    return found if module_spec(found[0]) else None
-
-
-def _separate(case: Case) -> Choice | None:
-    """What the served entry point chooses, where manage.py chooses others for development."""
-    choices = case.settings_choices
-    chosen = choices.of(case.entry.interface)
-    if chosen is None or chosen.module is None or choices.by != "manage.py":
-        return None
-    if choices.are_of(chosen):
-        return None
-    # Settings for production that cannot be loaded here, for want of a secret, are no worse.
-    there = module_spec(chosen.module or "") is not None
-    return chosen if there and not chosen.debug else None
 
 
 @rule(19, "WI")
@@ -194,11 +136,15 @@ def _planned(case: Case, chosen: Choice) -> Iterator[Finding]:
             "W",
         )
     elif chosen.debug and not case.project.debug:
+        names, where = "names the settings", "it"
+        if chosen.sooner:
+            names, where = "is served with the settings", "what chooses them before it does"
+            unset = f"Something that it imports, or its package, has chosen them. {unset}"
         yield Finding(
-            f"{chosen.file} names the settings {chosen.title}, in which DEBUG is on, and those "
+            f"{chosen.file} {names} {chosen.title}, in which DEBUG is on, and those "
             f"that are loaded here are {loaded}. {unset} serves them, and shows settings and "
             "source to visitors.",
-            f"Name {loaded} in it.",
+            f"Name {loaded} in {where}.",
             chosen.location,
             "I" if by == "environment" else "W",
         )
@@ -284,9 +230,12 @@ def no_server(case: Case) -> Iterator[Finding]:
     What the hint names, in the requirements of the project.
 
     ## Source
-    The documentation of the servers; the page of each server here names the versions.
+    Uvicorn's documentation, "Installation"; Gunicorn's, "Installation"; Daphne's README. The
+    page of each server here names the versions.
     """
-    others = {*entry_problems(case.entry), *request_problems(case.project)}
+    # As the plan is made for it: what DEBUG alone would hide has rules of its own.
+    production = replace(case.project, debug=False)
+    others = {*entry_problems(case.entry), *request_problems(production)}
     asked = case.plan.decision("server").source == "setting"
     for problem in case.plan.problems:
         if problem not in others:

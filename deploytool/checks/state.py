@@ -349,6 +349,9 @@ def _engine_problem(case: Case, engine: str) -> str | None:
 def sessions_of_one_machine(case: Case) -> Iterator[Finding]:
     """Sessions are kept in files, and the server runs in several replicas or in a container.
 
+    The session engine, or the cache that it uses, keeps them in a directory of the machine
+    that the server runs on.
+
     ## Why is this bad?
     Replicas on other machines, or in containers of their own, do not see the files: whoever
     is answered by another replica is logged out. In a container they are gone with it, so
@@ -478,7 +481,7 @@ def _apart(
         )
     else:
         return
-    yield Finding(text, _SHARED_CACHE, where, level)
+    yield Finding(text, _SHARED_CACHE, where, level, rests_on="CACHES")
 
 
 @rule(407, "EW")

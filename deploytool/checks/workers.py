@@ -35,6 +35,8 @@ _ALLOWED = {"postgresql": ("PostgreSQL", 97), "mysql": ("MySQL", 151)}
 # upstream block, and the idle timeout of AWS' load balancers.
 _PROXY_IDLE = 60
 _ASKED = {"option", "setting", "environment"}
+# Seconds that requests in flight get in a container where nothing is stated (plan/options.py).
+_IN_CONTAINER = 8
 
 
 def _server(case: Case) -> Server | None:
@@ -241,6 +243,10 @@ def killed_before_graceful_end(case: Case) -> Iterator[Finding]:
     "Termination of Pods"; Gunicorn's, `graceful_timeout`.
     """
     graceful, grace = case.plan.graceful_timeout, case.deployment.stop_grace
+    if case.deployment.container.value and not case.project.machine.container:
+        # This is not where the site runs, and what is not stated is planned anew there.
+        stated = case.plan.decision("graceful_timeout").source in _ASKED
+        graceful = graceful if stated else _IN_CONTAINER
     if graceful is None or grace.value is None or graceful < grace.value:
         return
     better = max(1, grace.value - 2)
@@ -337,6 +343,8 @@ def replaced_workers(case: Case) -> Iterator[Finding]:
 def setting_without_effect(case: Case) -> Iterator[Finding]:
     """A key of `settings.DEPLOYTOOL` has no effect with this server.
 
+    The settings state an option that the planned server does not have.
+
     ## Why is this bad?
     Somebody meant something by it, and it does not happen.
 
@@ -348,7 +356,7 @@ def setting_without_effect(case: Case) -> Iterator[Finding]:
     server.
 
     ## Source
-    The documentation of the server; deploytool's page of it.
+    Gunicorn's documentation, "Settings"; Uvicorn's, "Settings"; Daphne's README.
     """
     server = _server(case)
     if server is None:
@@ -401,6 +409,8 @@ def requests_dropped_at_stop(case: Case) -> Iterator[Finding]:
 @rule(208, "I")
 def one_process_of_daphne(case: Case) -> Iterator[Finding]:
     """Daphne runs one process, and there are more CPUs.
+
+    Daphne is the planned server, the machine has several CPUs, and one replica is served.
 
     ## Why is this bad?
     One process of Python uses one CPU.

@@ -30,9 +30,13 @@ class ProjectCommand(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options that ask for another interface or server than the planned."""
-        parser.add_argument("--interface", choices=["wsgi", "asgi"], help="Instead of the planned.")
         parser.add_argument(
-            "--server", choices=[server.name for server in SERVERS], help="Instead of the planned."
+            "--interface", choices=["wsgi", "asgi"], help="Instead of the planned one."
+        )
+        parser.add_argument(
+            "--server",
+            choices=[server.name for server in SERVERS],
+            help="Instead of the planned one.",
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:

@@ -9,6 +9,7 @@ loaded module's objects where the imports do not tell.
 from __future__ import annotations
 
 import ast
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +35,11 @@ _INVALIDATIONS = {"delete", "delete_many", "clear", "adelete", "adelete_many", "
 _GETTERS = {"get", "aget", "get_or_set", "aget_or_set"}
 _SETTERS = {"set", "aset"}
 
+# What has none of these calls keeps nothing that matters here: most files are not read.
+_METHOD = re.compile(
+    rf"\.\s*(?:{'|'.join(sorted(_COUNTERS | _LOCKS | _INVALIDATIONS | _SETTERS))})\s*\("
+)
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
 
 
@@ -52,7 +58,7 @@ def cache_uses(base_dir: str) -> tuple[CacheUse, ...]:
     return tuple(
         use
         for source in own_sources(base_dir)
-        if source.mentions("cache")
+        if source.mentions("cache") and _METHOD.search(source.text)
         for use in _Reader(source).uses()
     )
 
@@ -79,6 +85,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._nodes = tuple(ast.walk(source.tree))
         self._aliases: dict[str, str] = {}  # expressions, as text, that are a cache
         self._handlers: set[str] = set()  # those that are django.core.cache.caches
         self._imports()
@@ -86,17 +93,15 @@ class _Reader:
 
     def uses(self) -> Iterator[CacheUse]:
         """Every use, in the order of the source."""
-        discarded = {
-            id(_awaited(node.value))
-            for node in ast.walk(self._source.tree)
-            if isinstance(node, ast.Expr)
-        }
-        for function in ast.walk(self._source.tree):
+        discarded = {id(_awaited(node.value)) for node in self._nodes if isinstance(node, ast.Expr)}
+        sets = self._source.mentions(*(f".{name}" for name in _SETTERS))
+        for function in self._nodes:
             if not isinstance(function, _Function):
                 continue
-            counted = self._counted(function)
-            for node in sorted(_inside(function), key=_place):
-                if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            counted = self._counted(function) if sets else set()
+            calls = (node for node in _inside(function) if isinstance(node, ast.Call))
+            for node in sorted(calls, key=_place):
+                if not isinstance(node.func, ast.Attribute):
                     continue
                 alias = self._alias(node.func.value)
                 if alias is None:
@@ -108,7 +113,7 @@ class _Reader:
                     yield CacheUse(alias, kind, call, self._source.at(node))
 
     def _imports(self) -> None:
-        for node in ast.walk(self._source.tree):
+        for node in self._nodes:
             if isinstance(node, ast.ImportFrom) and not node.level:
                 for each in node.names:
                     name = each.asname or each.name
@@ -127,7 +132,7 @@ class _Reader:
                         self._handlers.add(f"{name}.caches")
 
     def _assignments(self) -> None:
-        for node in ast.walk(self._source.tree):
+        for node in self._nodes:
             if isinstance(node, ast.Assign) and (alias := self._alias(node.value)):
                 for target in node.targets:
                     if isinstance(target, ast.Name | ast.Attribute):

@@ -44,8 +44,22 @@ class Callback:
     actions: frozenset[str] | None = None
 
 
+# By identity, as callables need not be hashable; they are kept, so that an identity stays theirs.
+_UNWRAPPED: dict[int, tuple[object, Callback]] = {}
+
+
 def unwrap(callback: object, name: str | None = None) -> Callback:
     """What stands behind ``callback``, the callable that a URL pattern holds under ``name``."""
+    known = _UNWRAPPED.get(id(callback))
+    if known is not None:
+        return known[1]
+    found = _unwrapped(callback, name)
+    if not found.operations:  # which of these counts is a matter of the name
+        _UNWRAPPED[id(callback)] = callback, found
+    return found
+
+
+def _unwrapped(callback: object, name: str | None) -> Callback:
     layers: list[FunctionType] = []
     current = callback
     for _ in range(_DEEPEST):

@@ -100,12 +100,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A hook of a middleware that was made; ``marked`` where it is a coroutine function."""
+    """A hook of a middleware that was made; ``marked`` where it is a coroutine function.
+
+    ``problem`` is its signature where it cannot be called with what Django gives it.
+    """
 
     name: str
     marked: bool
     location: Location | None
     results: tuple[Result, ...] = ()
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,7 @@ def _conduct(raw: dict[str, Any], base: str, trace: str, timeout: float) -> Cond
                 each["marked"],
                 _location(each["at"], base),
                 _results(each.get("results", ())),
+                each.get("problem"),
             )
             for name, each in raw.get("hooks", {}).items()
         ),

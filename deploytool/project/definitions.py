@@ -49,7 +49,7 @@ def _parsed_alone(code: CodeType) -> FunctionNode | None:
     text = "".join(lines[first:end])
     try:
         body = ast.parse(f"if 1:\n{text}" if margin else text).body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # a string or an expression that goes on at the margin
     for node in body[0].body if body and isinstance(body[0], ast.If) else body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
@@ -121,7 +121,7 @@ def _tree(path: str) -> _Tree:
     found = _Tree()
     try:
         found.add(ast.parse("".join(_lines(path))), "")
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _Tree()
     return found
 
@@ -168,7 +168,9 @@ def class_attribute(cls: type, name: str) -> object:
 def cells(function: FunctionType) -> dict[str, object]:
     """The variables that a function closes over, by name."""
     found: dict[str, object] = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+    if not function.__closure__:
+        return found  # most: a large project asks for those of each view several times
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__, strict=False):
         with contextlib.suppress(ValueError):  # a cell that was never filled
             found[name] = cell.cell_contents
     return found

@@ -142,7 +142,8 @@ def _has_routes(path: str, stem: str) -> bool:
     if stem in {"asgi", "manage", "conftest"}:  # entry points are run elsewhere
         return False
     try:
-        text = Path(path).read_bytes()
+        # To open a pipe is to wait for whoever writes into it.
+        text = Path(path).read_bytes() if os.path.isfile(path) else b""
     except OSError:
         return False
     return b"path(" in text and (stem == "routing" or b".as_asgi(" in text)

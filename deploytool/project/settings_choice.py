@@ -48,7 +48,8 @@ class Choice:
     ``configuration`` is the class in it that django-configurations takes. ``error`` is
     why the settings could not be loaded; ``debug`` is DEBUG in them, None where unknown.
     ``location`` is the line that names some, the file where no line of it does; ``named``
-    says whether one does.
+    says whether one does, ``sooner`` whether it names others, which what it imports, or its
+    package, has chosen before.
     """
 
     by: By
@@ -58,6 +59,7 @@ class Choice:
     configuration: str | None = None
     debug: bool | None = None
     error: Failure | None = None
+    sooner: bool = False
 
     @property
     def title(self) -> str:
@@ -219,12 +221,32 @@ def _is_first(file: _File) -> bool:
         init = parsed(spec.origin) if spec and spec.origin else None
         if init is not None and not all(map(_harmless, init.body)):
             return False
+        if init is not None and any(map(_is_variable, ast.walk(init))):
+            return False
+    loading: set[str] = set()  # names of what loads the settings: get_asgi_application, setup
     for statement in tree.body:
         if any(map(_is_variable, ast.walk(statement))):
             return True
-        if not _harmless(statement):
+        if not _harmless(statement) or _uses(statement, loading):
             return False
+        loading.update(_from_django(statement))
     return False
+
+
+def _from_django(statement: ast.stmt) -> Iterator[str]:
+    """The names that an import binds to something of Django's, or of what builds on it."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        for alias in statement.names:
+            module = getattr(statement, "module", None) or alias.name
+            if top_package(module) in {"django", "deploytool"}:
+                yield alias.asname or alias.name.partition(".")[0]
+
+
+def _uses(statement: ast.stmt, names: set[str]) -> bool:
+    """Whether a statement, other than a function, does something with one of ``names``."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(statement))
 
 
 def _harmless(statement: ast.stmt) -> bool:
@@ -296,4 +318,11 @@ def _run(files: list[_File], project: Project) -> Iterator[Choice]:
                 answer["configuration"],
                 answer.get("debug"),
                 failure_of(error, project.base_dir) if error else None,
+                _is_sooner(file, module),
             )
+
+
+def _is_sooner(file: _File, module: str | None) -> bool:
+    """Whether ``module`` was chosen before ``file`` named any: all that it names are others."""
+    named = _named_in(file)
+    return module is not None and bool(named) and not {module, None} & set(named)

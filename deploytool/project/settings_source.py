@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,11 @@ def setting_location(name: str, base_dir: str) -> Location | None:
     return _source(base_dir).assignment_of(name)
 
 
+def names_assigned_at(where: Location, base_dir: str) -> frozenset[str]:
+    """The settings that the line ``where`` assigns or adds to last; empty for another line."""
+    return _source(base_dir).assigned_at(where)
+
+
 @cache
 def _source(base_dir: str) -> SettingsSource:
     return SettingsSource(base_dir)
@@ -47,16 +53,14 @@ class SettingsSource:
         self._lines: dict[str, tuple[Path, int]] = {}
         self._assigned: dict[str, tuple[Path, int]] = {}
         self._read: set[Path] = set()
-        self._siblings: dict[str, tuple[Path, int]] | None = None
+        self._siblings: dict[Path, bytes] | None = None
         self._main = _settings_file()
         if self._main is not None:
             self._file(self._main, _settings_package())
 
     def line_of(self, path: str) -> Location | None:
         """The line that names ``path``, None where no settings source does."""
-        found = self._lines.get(path)
-        if found is None:
-            found = self._sibling_lines().get(path)
+        found = self._lines.get(path) or self._line_of_sibling(path)
         if found is None:
             return None
         return locate(str(found[0]), found[1], self._base_dir)
@@ -66,16 +70,36 @@ class SettingsSource:
         found = self._assigned.get(name)
         return locate(str(found[0]), found[1], self._base_dir) if found else None
 
-    def _sibling_lines(self) -> dict[str, tuple[Path, int]]:
-        """What the other files of a settings package name: some are loaded by means that
-        cannot be followed (``exec``, a name computed from the environment)."""
+    def assigned_at(self, where: Location) -> frozenset[str]:
+        """The settings that the line ``where`` assigns, or adds to, last."""
+        return frozenset(
+            name
+            for name, (path, line) in self._assigned.items()
+            if line == where.line and locate(str(path), line, self._base_dir) == where
+        )
+
+    def _line_of_sibling(self, name: str) -> tuple[Path, int] | None:
+        """Where another file of a settings package names ``name``: some are loaded by means
+        that cannot be followed (``exec``, a name computed from the environment)."""
+        for sibling, text in reversed(self._sibling_texts().items()):
+            if name.encode() in text:
+                kept = self._lines, self._assigned, self._read
+                self._lines, self._assigned, self._read = {}, {}, set()
+                self._file(sibling, _settings_package())
+                found = self._lines.get(name)
+                self._lines, self._assigned, self._read = kept
+                if found is not None:
+                    return found
+        return None
+
+    def _sibling_texts(self) -> dict[Path, bytes]:
+        """The files of a settings package that the settings do not import, in their order."""
         if self._siblings is None:
             self._siblings = {}
             if self._main is not None and (self._main.parent / "__init__.py").exists():
-                ahead, self._lines = self._lines, self._siblings
-                for sibling in sorted(self._main.parent.glob("*.py")):
-                    self._file(sibling, _settings_package())
-                self._lines = ahead
+                for sibling in sorted({*self._main.parent.glob("*.py")} - self._read):
+                    with suppress(OSError):
+                        self._siblings[sibling] = sibling.read_bytes() if sibling.is_file() else b""
         return self._siblings
 
     def _file(self, path: Path, package: str) -> None:
@@ -84,13 +108,13 @@ class SettingsSource:
         self._read.add(path)
         try:
             tree = ast.parse(path.read_bytes())
-        except (OSError, SyntaxError, ValueError, RecursionError):
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return
         for node in _in_order(tree):
             if isinstance(node, ast.ImportFrom | ast.Import):
-                for module in _imported(node, package):
+                for module in imported(node, package):
                     self._module(module)
-            elif (changed := _changed(node)) is not None:
+            elif (changed := changed_name(node)) is not None:
                 self._assigned[changed] = (path, getattr(node, "lineno", 1))
             elif isinstance(node, ast.Constant | ast.JoinedStr | ast.Call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -137,7 +161,7 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
             yield from _in_order(child)
 
 
-def _changed(node: ast.AST) -> str | None:
+def changed_name(node: ast.AST) -> str | None:
     """``NAME`` of ``NAME = ...``, ``NAME["key"] = ...`` and ``NAME["key"].update(...)``."""
     inner: ast.AST = node
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -152,7 +176,7 @@ def _changed(node: ast.AST) -> str | None:
     return inner.id if isinstance(inner, ast.Name) else None
 
 
-def _imported(node: ast.ImportFrom | ast.Import, package: str) -> Iterator[str]:
+def imported(node: ast.ImportFrom | ast.Import, package: str) -> Iterator[str]:
     """The names of the modules that an import may load, the module before its submodules."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)

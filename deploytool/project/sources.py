@@ -44,6 +44,8 @@ class Source:
     @cached_property
     def text(self) -> str:
         """Its text, decoded as Python would."""
+        if not os.path.isfile(self.path):
+            return ""  # a pipe, which would be waited for
         try:
             with tokenize.open(self.path) as file:
                 return file.read()
@@ -55,7 +57,7 @@ class Source:
         """Its syntax tree; an empty one where it is not valid Python."""
         try:
             return ast.parse(self.text)
-        except (SyntaxError, ValueError, RecursionError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module(body=[], type_ignores=[])
 
     @cached_property

@@ -186,11 +186,11 @@ def _written_celery() -> str | None:
 
 def _celery_line(path: Path) -> int | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
         if "Celery(" not in text:
             return None
         tree = ast.parse(text, os.fspath(path))
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):

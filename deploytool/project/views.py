@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
@@ -52,8 +53,17 @@ def walk_routes(base_dir: str) -> tuple[tuple[str, object], ...]:
     """Every route of ``settings.ROOT_URLCONF``, and the callable that Django calls for it."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return ()
+    try:
+        return _walked(get_resolver(), base_dir)
+    except TypeError:  # the setting is no name: Django looks it up in its cache
+        return ()
+
+
+@cache
+def _walked(resolver: URLResolver, base_dir: str) -> tuple[tuple[str, object], ...]:
+    """The routes of a resolver, of which Django has one for each URLconf."""
     walk = _Walk(base_dir)
-    walk.all()
+    walk.resolver(resolver, "", ())
     return tuple((route.route, route.callback) for route in walk.routes)
 
 

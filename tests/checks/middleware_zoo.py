@@ -11,7 +11,7 @@ import functools
 import threading
 
 from asgiref.local import Local
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.decorators import (
@@ -46,6 +46,54 @@ class Unreachable:
 class NotUsed:
     def __init__(self, get_response):
         raise MiddlewareNotUsed("REPORT_URL is not set")
+
+
+class Plain:
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+
+class ShortViewHook(Plain):
+    def process_view(self, request, view):
+        pass
+
+
+class ShortExceptionHook(Plain):
+    def process_exception(self, exception):
+        pass
+
+
+class LongViewHook(Plain):
+    def process_view(self, request, *args, extra=None):
+        pass
+
+    def process_exception(self, request, exception=None, extra=None):
+        pass
+
+
+class HooksOfItsOwn(MiddlewareMixin):
+    async_capable = False
+
+    def __call__(self, request):
+        self.process_request(request, "en")
+        return self.process_response(self.get_response(request))
+
+    def process_request(self, request, language):
+        request.language = language
+
+    def process_response(self, response):
+        return response
+
+
+class AwaitsResponse(Plain):
+    def __call__(self, request):
+        return async_to_sync(self.answer)(request)
+
+    async def answer(self, request):
+        return await self.get_response(request)
 
 
 class PureASGI:

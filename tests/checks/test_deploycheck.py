@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from docs import shown
 from tests.checks.project import deploycheck, make_project
 from tests.support import environment, manage
 
@@ -81,6 +82,28 @@ def test_findings_are_sorted_placed_and_end_in_the_status_1(faulty):
     assert "app.W002" not in done.stdout
     summary = r"\d+ warnings, \d+ info; \d+ at or above WARNING\. 1 silenced\."
     assert re.fullmatch(summary, done.stdout.splitlines()[-1])
+
+
+def test_a_project_fresh_from_startproject_is_told_each_fault_once(tmp_path):
+    shown.make_project("fresh", tmp_path)
+    done = manage(tmp_path, "deploycheck")
+    assert (done.returncode, done.stderr) == (1, "")
+    headings = re.findall(r"(?m)^[A-Z]+ (\S+)(?:  (\S+))?$", done.stdout)
+    places = dict(headings)
+    assert len(places) == len(headings)
+    # DEBUG is on and no host is named: Django's checks say so too, and less of it.
+    assert places["deploytool.E050"].startswith("mysite/settings.py:")
+    assert places["deploytool.E310"].startswith("mysite/settings.py:")
+    assert done.stdout.count("answered 400") == 1
+    assert not {"deploytool.E024", "security.W018", "security.W020"} & set(places)
+    # Nothing that startproject writes is a fault of the code.
+    of_code = [name for name in places if re.fullmatch(r"deploytool\.[EW][016]\d\d", name)]
+    assert of_code == ["deploytool.E050"]
+    [hint] = [line for line in done.stdout.splitlines() if "--explain" in line]
+    identifier = hint.rpartition(" ")[2]
+    assert f"deploytool.{identifier}" in places
+    explained = manage(tmp_path, "deploycheck", "--explain", identifier)
+    assert explained.stdout.startswith(f"deploytool.{identifier}: ")
 
 
 def test_what_is_silenced_is_shown_when_asked_for(faulty):

@@ -73,6 +73,13 @@ def found_each(
     ]
 
 
+def planned(
+    project: Path, plan: dict[str, Any] | None = None, among: range = range(10, 50), **env: Any
+) -> list[Any]:
+    """The same as ``found()`` without the command around it and the rules of other subjects."""
+    return found_each(project, plan or {}, among=among, **env)[0]
+
+
 def line(project: Path, file: str, text: str) -> str:
     """``file:line`` of the first line of a file that contains ``text``."""
     lines = (project / file).read_text().splitlines()
@@ -146,7 +153,7 @@ def test_hanging_and_ending_imports(tmp_path):
         },
         settings='DEPLOYTOOL = {"ENTRYPOINT_TIMEOUT": 1.5}',
     )
-    findings = found(project, "--interface", "wsgi")
+    findings = planned(project, WSGI_PLAN)
     place, message, _ = only(findings, "E011")
     assert place == "site1/wsgi.py:3"
     assert "sys.exit('no licence')" in message
@@ -189,7 +196,7 @@ def test_wrong_kind_of_callable(tmp_path):
             "site1/wsgi.py": 'application = {"path": "/"}\n',
         },
     )
-    findings = found(project, "--interface", "asgi")
+    findings = planned(project, ASGI_PLAN)
     place, message, hint = only(findings, "E013")
     assert place == "site1/asgi.py:7"
     assert "is a WSGI application" in message
@@ -241,6 +248,8 @@ from channels.security.websocket import WebsocketDenier
 from django.core.wsgi import get_wsgi_application
 from django.urls import re_path
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from whitenoise import WhiteNoise
 
 site = get_asgi_application()
@@ -282,6 +291,12 @@ MISFITS = (
     ("timed(site)", "E015", "timed", NEEDS_ASGI),
     (
         'ProtocolTypeRouter({"http": get_wsgi_application()})',
+        "E015",
+        "is a WSGI application and is called as an ASGI one",
+        "Give it get_asgi",
+    ),
+    (
+        'Starlette(routes=[Mount("/", get_wsgi_application())])',
         "E015",
         "is a WSGI application and is called as an ASGI one",
         "Give it get_asgi",
@@ -390,7 +405,7 @@ def test_adapters(tmp_path):
         "            yield b'tick'\n\n"
         "    return StreamingHttpResponse(ticks())\n"
     )
-    _, message, _ = only(found(project, "--interface", "asgi"), "W021")
+    _, message, _ = only(planned(project, ASGI_PLAN), "W021")
     assert "1 async view, app.views.home first" in message
     assert "one without an end never answers" in message
 
@@ -446,7 +461,7 @@ def test_router_without_http_and_consumers_as_classes(tmp_path):
             'application = ProtocolTypeRouter({"websocket": URLRouter(routes)})\n',
         },
     )
-    findings = found(project)
+    findings = planned(project)
     place, message, hint = only(findings, "E016")
     assert place == line(project, "site1/asgi.py", "application = ProtocolTypeRouter")
     assert "answers websocket and no HTTP request" in message
@@ -462,7 +477,7 @@ def test_router_without_http_and_consumers_as_classes(tmp_path):
     (project / "Procfile").write_text(
         "web: gunicorn site1.wsgi\nsockets: daphne site1.asgi:application\n"
     )
-    _, message, _ = only(found(project), "I016")
+    _, message, _ = only(planned(project), "I016")
     assert "to the WSGI server that Procfile:1 starts" in message
     (project / "Procfile").unlink()
     # With "http", as_asgi() everywhere, and an HTTP consumer: nothing but the one left as a class
@@ -473,7 +488,7 @@ def test_router_without_http_and_consumers_as_classes(tmp_path):
         'Router({"web', f'Router({{"http": {http}, "web'
     )
     (project / "site1" / "asgi.py").write_text(text)
-    [(identifier, _, message, hint)] = found(project)
+    [(identifier, _, message, hint)] = planned(project)
     assert identifier == "E017"
     assert "app.consumers.Poll answers HTTP requests" in message
     assert hint == "Write Poll.as_asgi()."
@@ -501,4 +516,4 @@ def test_lifespan(tmp_path):
     assert "leave" in hint.lower()
     assert by_wsgi == []
     (project / "site1" / "asgi.py").write_text(ASGI + LIFESPAN)
-    assert found(project, "--interface", "asgi") == []
+    assert planned(project, ASGI_PLAN) == []

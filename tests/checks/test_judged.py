@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 from tests.checks.project import MIDDLEWARE, deploycheck, make_project
 
 
@@ -175,3 +178,149 @@ def test_content_of_files(tmp_path):
     assert places(report, 112) == {(112, "ERROR", path, line_of(project, path, "setattr"))}
     (message,) = [each["message"] for each in report["findings"] if each["id"].endswith("112")]
     assert "app.views.home will fail" in message
+
+
+CONSUMER = """
+    import asyncio
+    import threading
+
+    from asgiref.sync import async_to_sync
+    from channels.generic.websocket import AsyncJsonWebsocketConsumer, WebsocketConsumer
+    from channels.layers import get_channel_layer
+
+    lock = threading.Lock()
+    again = threading.RLock()
+
+
+    class Chat(AsyncJsonWebsocketConsumer):
+        async def connect(self):
+            self.channel_layer.group_add("chat", self.channel_name)  # group_add
+            self.accept()  # accept
+            layer = get_channel_layer()
+            layer.group_send("chat", {"type": "joined"})  # group_send
+            await layer.group_send("chat", {"type": "joined"})
+
+        async def receive_json(self, content):
+            with lock:  # lock
+                await self.send_json(content)
+            with lock:
+                self.last = content
+            with again:
+                await self.send_json(content)
+            sending = self.send_json(content)
+            await asyncio.gather(sending, self.close())
+            self.named()
+
+        async def joined(self, event):
+            self.send_json(event)  # send_json
+
+        def named(self):
+            return self.channel_name
+
+
+    class News(WebsocketConsumer):
+        def connect(self):
+            self.accept()
+            join = async_to_sync(self.channel_layer.group_add)
+            join("news", self.channel_name)
+
+        def receive(self, text_data=None, bytes_data=None):
+            self.channel_layer.group_send("news", {"type": "news"})  # sync
+            self.send(text_data)
+    """
+
+
+def test_coroutines_that_a_consumer_drops_and_locks_that_it_holds(tmp_path):
+    project = make_project(
+        tmp_path,
+        {
+            "app/consumers.py": CONSUMER,
+            "site1/asgi.py": """
+                import os
+
+                from django.core.asgi import get_asgi_application
+
+                os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site1.settings")
+                http = get_asgi_application()
+
+                from channels.routing import ProtocolTypeRouter, URLRouter
+                from django.urls import path
+
+                from app.consumers import Chat, News
+
+                routes = [path("chat/", Chat.as_asgi()), path("news/", News.as_asgi())]
+                application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(routes)})
+                """,
+        },
+        settings="""
+            INSTALLED_APPS += ["channels"]
+            CHANNEL_LAYERS = {
+                "default": {
+                    "BACKEND": "channels_redis.core.RedisChannelLayer",
+                    "CONFIG": {"hosts": ["redis://127.0.0.1:1"]},
+                }
+            }
+            """,
+    )
+    path = "app/consumers.py"
+    dropped = ("group_add", "accept", "group_send", "send_json", "sync")
+    report = deploycheck(project, "--interface", "asgi")
+    assert places(report, 154, 156) == {
+        *((156, "ERROR", path, line_of(project, path, each)) for each in dropped),
+        (154, "WARNING", path, line_of(project, path, "lock")),
+    }
+    (sync,) = [
+        each for each in report["findings"] if each["line"] == line_of(project, path, "sync")
+    ]
+    assert sync["hint"] == "async_to_sync(self.channel_layer.group_send)(...)."
+
+
+def test_a_lock_of_threads_is_held_while_its_coroutine_waits():
+    """Claimed by W154: the loop's thread, which would give it back, can only wait for it."""
+    lock, seen = threading.Lock(), []
+
+    async def holds(go_on):
+        with lock:
+            await go_on.wait()
+
+    async def main():
+        go_on = asyncio.Event()
+        first = asyncio.create_task(holds(go_on))
+        await asyncio.sleep(0)
+        seen.append(lock.acquire(blocking=False))
+        go_on.set()
+        await first
+        seen.append(lock.acquire(blocking=False))
+
+    asyncio.run(main())
+    assert seen == [False, True]
+
+
+def test_threads_of_the_project_that_never_end_do_not_keep_the_check(tmp_path):
+    project = make_project(
+        tmp_path,
+        {
+            "app/apps.py": """
+                import threading
+                import time
+
+                from django.apps import AppConfig
+
+
+                def poll():
+                    while True:
+                        time.sleep(60)
+
+
+                class AppConfig(AppConfig):
+                    name = "app"
+
+                    def ready(self):
+                        threading.Thread(target=poll).start()  # thread
+                """
+        },
+    )
+    report = deploycheck(project, "--interface", "wsgi")  # its exit status is defined
+    assert places(report, 53) == {
+        (53, "WARNING", "app/apps.py", line_of(project, "app/apps.py", "thread"))
+    }

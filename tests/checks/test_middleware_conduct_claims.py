@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 
+import django
 import pytest
 from django.core.cache import cache
 from django.core.handlers.asgi import ASGIHandler
@@ -13,7 +14,8 @@ from django.test import Client, override_settings
 from django.urls import path
 from django.utils import translation
 
-from tests.checks import middleware_zoo
+from deploytool.checks.middleware_order import REMOTE_USER
+from tests.checks import middleware_zoo, remote_users
 from tests.checks.test_middleware_conduct import (
     CONDITIONAL,
     EVERY,
@@ -116,7 +118,12 @@ async def amine(request):
     return mine(request)
 
 
+def asked(request):
+    return HttpResponse(getattr(request, "asked", "nobody"))
+
+
 urlpatterns = [
+    path("asked/", asked),
     path("kept/<name>/", kept),
     path("visit/", visit),
     path("language/", language),
@@ -133,7 +140,7 @@ SETTINGS = {
 }
 
 
-async def ask(handler, target, agent):
+async def ask(handler, target, agent, headers=()):
     """The body of an ASGI request."""
     sent = []
     messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
@@ -152,7 +159,7 @@ async def ask(handler, target, agent):
         "method": "GET",
         "path": target,
         "query_string": b"",
-        "headers": [(b"host", b"testserver"), (b"user-agent", agent.encode())],
+        "headers": [(b"host", b"testserver"), (b"user-agent", agent.encode()), *headers],
         "server": ("testserver", 80),
     }
     await handler(scope, receive, send)
@@ -235,3 +242,30 @@ def test_an_etag_of_what_is_compressed_never_matches(middleware, status):
         etag = Client().get("/long/", headers=headers)["ETag"]
         again = Client().get("/long/", headers={**headers, "If-None-Match": etag})
     assert again.status_code == status
+
+
+# RemoteUserMiddleware
+
+# The class, and who is signed in where a client or proxy sends x-remote-user and remote-user,
+# through WSGI and through ASGI: as Django 6.1 has it, and as those before.
+REMOTE = {
+    REMOTE_USER: ("nobody", "Eve", "Eve"),
+    f"{remote_users.__name__}.Prefixed": ("Ann", "Ann", "nobody"),
+    f"{remote_users.__name__}.Unprefixed": ("nobody", "nobody", "Ann"),
+    f"{remote_users.__name__}.OwnBoth": ("own", "own", "own"),
+    f"{remote_users.__name__}.OwnSync": ("own", "Eve", "own"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Support for subclasses of RemoteUserMiddleware")
+@pytest.mark.parametrize("name", REMOTE)
+def test_headers_that_remote_user_middleware_finds(name):
+    wsgi, *both = REMOTE[name]
+    middleware = [SESSION, "django.contrib.auth.middleware.AuthenticationMiddleware", name]
+    backends = [f"{remote_users.__name__}.Asks"]
+    with override_settings(**SETTINGS, MIDDLEWARE=middleware, AUTHENTICATION_BACKENDS=backends):
+        headers = {"X-Remote-User": "Ann", "Remote-User": "Eve"}
+        assert Client().get("/asked/", headers=headers).content.decode() == wsgi
+        raw = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+        got = asyncio.run(ask(ASGIHandler(), "/asked/", "me", raw))
+    assert got == both[django.VERSION < (6, 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.checks.project import deploycheck, make_project
-from tests.checks.test_entrypoints import found, line, only
+from tests.checks.test_entrypoints import ASGI_PLAN, WSGI_PLAN, found_each, line, only, planned
 
 RANGE = range(50, 80)
 SQLITE = """
@@ -11,9 +11,14 @@ DATABASES["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR
 """
 
 
-def of(project, *args, **env):
+def of(project, workers=None, **env):
     """Our findings about operation."""
-    return found(project, *args, among=RANGE, **env)
+    return planned(project, {"workers": workers} if workers else {}, among=RANGE, **env)
+
+
+def of_each(project, *options, **env):
+    """The same for several options, in one process."""
+    return found_each(project, *options, among=RANGE, **env)
 
 
 # 050, 052: DEBUG, and text in place of True and False
@@ -48,10 +53,11 @@ def test_debug_where_the_entry_point_assigns_its_settings(tmp_path):
                 """,
         },
     )
-    place, message, _ = only(of(project, "--interface", "wsgi"), "E050")
+    by_wsgi, by_asgi = of_each(project, WSGI_PLAN, ASGI_PLAN)
+    place, message, _ = only(by_wsgi, "E050")
     assert place == "site1/wsgi.py:6"
     assert "DEBUG is on in site1.loud" in message
-    assert of(project, "--interface", "asgi") == []
+    assert by_asgi == []
 
 
 READERS = """
@@ -131,11 +137,12 @@ def test_secrets_that_are_made_anew(tmp_path):
         SECRET_KEY = key
         """,
     )
-    place, message, hint = only(of(always, "--workers", "3"), "E051")
+    several, alone = of_each(always, {"workers": 3}, {"workers": 1})
+    place, message, hint = only(several, "E051")
     assert place == line(always, "site1/settings.py", "SECRET_KEY = key")
     assert "made anew by each process: 3 processes sign with as many keys" in message
     assert 'os.environ["SECRET_KEY"]' in hint
-    assert "each restart logs all visitors out" in only(of(always, "--workers", "1"), "W051")[1]
+    assert "each restart logs all visitors out" in only(alone, "W051")[1]
     unset = make_project(
         tmp_path / "unset",
         settings="""
@@ -144,10 +151,10 @@ def test_secrets_that_are_made_anew(tmp_path):
         SECRET_KEY = os.getenv("SITE_KEY") or get_random_secret_key()
         """,
     )
-    _, message, hint = only(of(unset, "--workers", "3"), "W051")
+    _, message, hint = only(of(unset, 3), "W051")
     assert "where SITE_KEY is not set in the environment, as it is not here" in message
     assert "Read it without a default" in hint
-    assert of(unset, "--workers", "3", SITE_KEY="k" * 60) == []
+    assert of(unset, 3, SITE_KEY="k" * 60) == []
 
 
 def test_secrets_that_are_kept(tmp_path):
@@ -174,8 +181,8 @@ def test_secrets_that_are_kept(tmp_path):
         SECRET_KEY = os.environ.get("SITE_KEY") or kept.read_text()
         """,
     )
-    assert of(project, "--interface", "wsgi", "--workers", "3") == []
-    assert of(project, "--interface", "asgi", "--workers", "3") == []
+    plans = ({**plan, "workers": 3} for plan in (WSGI_PLAN, ASGI_PLAN))
+    assert of_each(project, *plans) == [[], []]
 
 
 # 053, 054: what the import starts
@@ -265,7 +272,8 @@ def test_background_work(tmp_path):
                 """,
         },
     )
-    findings = of(project, "--interface", "wsgi", "--workers", "4")
+    several, one = ({**WSGI_PLAN, "workers": workers} for workers in (4, 1))
+    findings, one = of_each(project, several, one)
     assert {each[0] for each in findings} == {"W053"}
     apps = project / "app" / "apps.py"
     at = {each[1]: each[2] for each in findings}
@@ -281,7 +289,6 @@ def test_background_work(tmp_path):
     assert "4 processes serve, and each has one" in thread
     assert "app.apps.send_mails waits for its time" in at[line(project, "app/apps.py", "late.st")]
     assert "in a process of its own" in at[line(project, "app/apps.py", "Process(target")]
-    one = of(project, "--interface", "wsgi", "--workers", "1")
     assert {each[0] for each in one} == {"I053"}
     assert "with a second one, or a second replica" in one[0][2]
     # Threads that wait for their process, warm something up, or belong to a pool
@@ -301,7 +308,7 @@ def test_background_work(tmp_path):
         ).replace("sentry_sdk.init(", "sentry_sdk.init(default_integrations=False, dsn=")
     )
     (project / "site1" / "urls.py").write_text("urlpatterns = []\n")
-    assert of(project, "--interface", "wsgi", "--workers", "4") == []
+    assert of(project, 4) == []
 
 
 SCHEDULER = """
@@ -325,6 +332,10 @@ class Scheduler:
 
 
 def test_schedulers(tmp_path):
+    """A well-known one, and a library's thread that is given the project's function."""
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "scheduling.py").write_text(SCHEDULER)
     project = make_project(
         tmp_path,
         {
@@ -334,38 +345,27 @@ def test_schedulers(tmp_path):
                 "scheduler = Own()",
                 "scheduler.add_job(send_mails, 'interval', hours=1)",
                 "scheduler.start()",
-            )
-        },
-    )
-    place, message, hint = only(of(project, "--workers", "2"), "W053")
-    assert place == line(project, "app/apps.py", "scheduler.start()")
-    assert "Own calls its jobs by time, in a thread" in message
-    assert "a service of its own, with one replica" in hint
-    # Added to, but not started
-    apps = project / "app" / "apps.py"
-    apps.write_text(apps.read_text().replace("scheduler.start()", "pass"))
-    assert of(project, "--workers", "2") == []
-
-
-def test_a_librarys_thread_that_is_given_the_projects_function(tmp_path):
-    installed = tmp_path / "site-packages"
-    installed.mkdir()
-    (installed / "scheduling.py").write_text(SCHEDULER)
-    project = make_project(
-        tmp_path,
-        {
-            "app/apps.py": working(
                 "import scheduling",
-                "scheduler = scheduling.Scheduler()",
-                "scheduler.add(send_mails)",
-                "scheduler.start()",
+                "another = scheduling.Scheduler()",
+                "another.add(send_mails)",
+                "another.start()",
             )
         },
         settings=f"import sys\nsys.path.append({str(installed)!r})\n",
     )
-    place, message, _ = only(of(project, "--workers", "2"), "W053")
-    assert place == line(project, "app/apps.py", "scheduler.start()")
+    found = {each[1]: each for each in of(project, 2)}
+    identifier, _, message, hint = found[line(project, "app/apps.py", "scheduler.start()")]
+    assert identifier == "W053"
+    assert "Own calls its jobs by time, in a thread" in message
+    assert "a service of its own, with one replica" in hint
+    identifier, _, message, _ = found[line(project, "app/apps.py", "another.start()")]
+    assert identifier == "W053"
     assert "app.apps.send_mails calls its jobs by time" in message
+    assert len(found) == 2
+    # Added to, but not started
+    apps = project / "app" / "apps.py"
+    apps.write_text(apps.read_text().replace(".start()", ".__class__"))
+    assert of(project, 2) == []
 
 
 def test_connections_while_the_project_is_loaded(tmp_path):
@@ -388,19 +388,19 @@ def test_connections_while_the_project_is_loaded(tmp_path):
         },
         settings=SQLITE + "import warnings\nwarnings.simplefilter('ignore')\n",
     )
+    # Threads make connections of their own.
+    procfile = project / "Procfile"
+    procfile.write_text("web: gunicorn --preload -k gthread --threads 4 site1.wsgi\n")
     place, message, hint = only(of(project), "W054")
     assert place == line(project, "app/apps.py", "with connection.cursor()")
     assert "asks the database 'default' while site1.wsgi:application is being loaded" in message
     assert "The connection stays open" in message
     assert "functools.cache" in hint
-    # Gunicorn loads the application before it makes its workers.
-    procfile = project / "Procfile"
+    # Gunicorn loads the application before it makes its workers, which use that connection.
     procfile.write_text("web: gunicorn --preload -k sync site1.wsgi\n")
     place, message, _ = only(of(project), "E054")
     assert place == line(project, "app/apps.py", "with connection.cursor()")
     assert "Procfile:1 loads the application before it makes its workers" in message
-    procfile.write_text("web: gunicorn --preload -k gthread --threads 4 site1.wsgi\n")
-    assert [each[0] for each in of(project)] == ["W054"]
     # A database that does not answer, and a project that goes on all the same
     apps = project / "app" / "apps.py"
     text = apps.read_text()
@@ -416,8 +416,6 @@ def test_connections_while_the_project_is_loaded(tmp_path):
     )
     _, message, _ = only(of(project), "I054")
     assert "goes on without an answer" in message
-    apps.unlink()
-    assert of(project) == []
 
 
 # 055: tasks
@@ -480,7 +478,7 @@ def test_tasks_that_are_left(tmp_path):
                 """,
         },
     )
-    under_wsgi = of(project, "--interface", "wsgi")
+    under_wsgi, under_asgi = of_each(project, WSGI_PLAN, ASGI_PLAN)
     assert {each[0] for each in under_wsgi} == {"E055"}
     assert {each[1] for each in under_wsgi} == {
         line(project, "app/views.py", "    asyncio.create_task(work())"),
@@ -488,7 +486,6 @@ def test_tasks_that_are_left(tmp_path):
         line(project, "app/views.py", "held = later"),
     }
     assert "the task is cancelled" in under_wsgi[0][2]
-    under_asgi = of(project, "--interface", "asgi")
     assert {each[0] for each in under_asgi} == {"I055"}
     assert len(under_asgi) == 2
     assert "may vanish" in under_asgi[0][2]
@@ -506,7 +503,7 @@ def test_time_zone_logs_and_mail(tmp_path):
         EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
         """,
     )
-    findings = of(project, "--interface", "asgi", "--server", "uvicorn")
+    findings = planned(project, {**ASGI_PLAN, "server": "uvicorn"}, among=RANGE)
     assert [each[0] for each in findings] == ["I056", "I057", "I058"]
     assert "America/Chicago" in findings[0][2]
     assert findings[1][1] == line(project, "site1/settings.py", "LOGGING")
@@ -520,5 +517,6 @@ def test_time_zone_logs_and_mail(tmp_path):
         .replace('"root"', '"loggers": {"uvicorn": {"level": "INFO"}}, "root"')
         .replace("backends.console", "backends.smtp")
     )
-    assert of(project, "--interface", "asgi", "--server", "uvicorn") == []
-    assert [each[0] for each in of(project, "--interface", "wsgi")] == ["I057"]  # gunicorn.error
+    by_uvicorn, by_gunicorn = of_each(project, {**ASGI_PLAN, "server": "uvicorn"}, WSGI_PLAN)
+    assert by_uvicorn == []
+    assert [each[0] for each in by_gunicorn] == ["I057"]  # gunicorn.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -245,3 +246,70 @@ def test_settings_without_a_module(tmp_path):
         assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stderr
         assert "deploytool.W001" not in done.stdout
+
+
+def odd_files(project: Path) -> None:
+    """Deployment files and sources that nobody can read, or that have no end."""
+    deep = "".join(" " * depth + f"k{depth}:\n" for depth in range(900))
+    bomb = "a0: &a0 [x, x]\n" + "".join(
+        f"a{number}: &a{number} [*a{number - 1}, *a{number - 1}]\n" for number in range(1, 60)
+    )
+    nested = "{" * 3000
+    # What makes the rules read a file.
+    mentioned = "path(.as_asgi( serve static Celery( cache.add(1, 1) X-Forwarded-Proto\n" * 2
+    mentioned = "".join(f"# {line}\n" for line in mentioned.splitlines()) + "import cache\n"
+    texts: dict[str, bytes] = {
+        "Dockerfile": "FROM python\nRUN <<EOF\ngunicorn".encode("utf-16"),
+        "web.Dockerfile": b'FROM python\nCMD ["gunicorn", "site1.wsgi"\nENV A=\xff\xfe\n',
+        "Dockerfile.prod": b"\0\1\2\xff" * 1000,
+        "docker-compose.yml": bomb.encode() + b"services: *a59\n",
+        "compose.yaml": deep.encode(),
+        "docker-compose.prod.yml": b"services: [\n",
+        "compose.prod.yaml": b"services:\n  web: &w\n    <<: *w\n    command: [1, {}, null]\n",
+        "docker-compose.override.yml": "services:\n  web:\n    command: é".encode("latin-1"),
+        "nginx/nginx.conf": f"http {nested}".encode() + b"include nginx.conf;",
+        "nginx/site.conf": b"server { listen 80; include *.conf; location ~ (((( { proxy_pass",
+        "uwsgi.ini": b"[uwsgi]\nini = uwsgi.ini\nmodule = %(module)\n[uwsgi\n",
+        "Procfile": b"web: gunicorn 'unclosed\n\xff: x\nweb\n: \n",
+        "gunicorn.conf.py": b"bind = (\n",
+        "deploy/site.service": b"ExecStart=gunicorn\n[Service\n[Service]\nExecStart=\\\n",
+        "entrypoint.sh": b"#!/bin/sh\nexec gunicorn $(((( `\n. ./entrypoint.sh\nsh entrypoint.sh\n",
+        "supervisord.conf": b"[program:web]\n[program:web]\ncommand = %(ENV_X\n%%%",
+        "requirements.txt": b"-r requirements.txt\n-r missing.txt\nDjango\xff\n",
+        "pyproject.toml": b"[project\nname = \n",
+        "poetry.lock": b"\xff\xfe\0",
+        "Caddyfile": nested.encode(),
+        "app/latin.py": "NAME = 'é'\n".encode("latin-1"),
+        "app/cookie.py": b"# coding: no-such-encoding\nNAME = 1\n",
+        "app/broken.py": b"def f(:\n",
+        "app/deep.py": mentioned.encode() + b"X = " + b"-" * 20_000 + b"1\n",
+        "app/wide.py": (
+            mentioned + f"X = {'(' * 150}1{')' * 150}\n" + "Y = 1" + " + 1" * 5000
+        ).encode(),
+        "app/nul.py": b"X = 1\0\n",
+        "deploy/large.conf": b"server { listen 80; }\n" * 300_000,
+    }
+    for name, content in texts.items():
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (project / "compose.yml").mkdir()  # where a file is looked for
+    (project / "app" / "directory.py").mkdir()
+    (project / "docker-compose.dev.yml").symlink_to("nowhere.yml")
+    (project / "loop.conf").symlink_to("loop.conf")
+    (project / "around").symlink_to(".")
+    os.mkfifo(project / "docker-compose.pipe.yml")  # nobody ever writes into it
+    os.mkfifo(project / "start.sh")
+    os.mkfifo(project / "app" / "pipe.py")
+    locked = project / "locked.service"
+    locked.write_text("[Service]\nExecStart=gunicorn site1.wsgi\n")
+    locked.chmod(0)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    project = make_project(tmp_path)
+    odd_files(project)
+    done = manage(project, "deploycheck", "--format", "json", "--fail-level", "CRITICAL")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    report = json.loads(done.stdout)
+    assert [each["message"] for each in of(report, "deploytool.W001")] == []

@@ -140,7 +140,9 @@ def crashes(case: Case, stated: dict[str, Any]) -> list[str]:
         services = inspect_services(case.project.entrypoints)
         project = replace(case.project, services=services)
         judged = make_case(project, Options(interface=case.plan.interface))
-        judged.__dict__.update(chain=case.chain, settings_choices=case.settings_choices)
+        judged.__dict__.update(
+            chain=case.chain, pending_chain=None, settings_choices=case.settings_choices
+        )
         return [str(message) for message in messages(judged) if message.id == CRASHED]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.checks.project import make_project
 from tests.checks.test_entrypoints_claims import OPEN, run, started, status
-from tests.checks.test_startup import chooses, split
+from tests.checks.test_startup import TOO_LATE, chooses, split
 from tests.support import ROOT
 
 
@@ -53,6 +53,9 @@ def test_what_asks_for_a_setting_before_they_are_named(tmp_path):
     done = run(project, "-c", "import site1.wsgi", DJANGO_SETTINGS_MODULE=None)
     assert "Requested setting ROOT_URLCONF, but settings are not configured" in done.stderr
     assert run(project, "-c", "import site1.wsgi").returncode == 0
+    wsgi.write_text(TOO_LATE)
+    done = run(project, "-c", "import site1.wsgi", DJANGO_SETTINGS_MODULE=None)
+    assert "settings are not configured" in done.stderr
 
 
 def test_the_import_path_of_manage_is_no_servers(tmp_path):

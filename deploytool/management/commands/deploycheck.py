@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from deploytool.management.check_options import add_options
 from deploytool.management.checking import could_not_run, explained, judge, listed
 from deploytool.management.command import ProjectCommand
+from deploytool.management.ending import end_with, status_of
 from deploytool.reports.findings import FORMATS
 from deploytool.reports.findings.text import summary
 from deploytool.standard_output import answer_only
@@ -32,6 +33,15 @@ class Command(ProjectCommand):
         """Add the options."""
         super().add_arguments(parser)
         add_options(parser)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process of its own, which ends although the project's threads do not."""
+        try:
+            super().run_from_argv(argv)
+        except BaseException as error:
+            end_with(status_of(error))
+            raise
+        end_with(0)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Explain, list, or judge and report."""

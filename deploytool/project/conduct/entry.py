@@ -101,6 +101,19 @@ def call_problem(instance: Any) -> str | None:
     return None
 
 
+def _hook_problem(hook: Any, given: int) -> str | None:
+    """The signature of a hook that cannot be called with so many positional arguments."""
+    try:
+        signature = inspect.signature(hook)
+    except (TypeError, ValueError):
+        return None
+    try:
+        signature.bind(*range(given))
+    except TypeError:
+        return str(signature)
+    return None
+
+
 def _own_call(instance: Any) -> bool:
     """Whether the class, a subclass of the mixin, has a call of its own."""
     return class_attribute(type(instance), "__call__") is not MiddlewareMixin.__dict__["__call__"]
@@ -144,6 +157,7 @@ def _read(
             state.attributes[INSIDE] = Known(True)
         answer = _called(own, Known(hook), given, state, on_loop=marked and is_async)
         hooks[name] = {"at": _place_of(_method(instance, name)), "marked": marked}
+        hooks[name]["problem"] = _hook_problem(hook, len(given))
         hooks[name]["results"] = answer
     return results, [event.as_dict() for event in reader.events], hooks
 

@@ -16,6 +16,7 @@ from django.utils.connection import ConnectionProxy
 from django.views import View
 
 from deploytool.project.coroutines.blocking import client_of, made_client
+from deploytool.project.coroutines.layers import layer_made_by, layer_of
 from deploytool.project.coroutines.values import (
     Called,
     Client,
@@ -240,7 +241,7 @@ class Frame:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             try:
                 node = ast.parse(node.value, mode="eval").body
-            except SyntaxError:
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return None
         cls = self.value(node, fuel - 1)
         if not is_a(cls, Live) or not is_a(cls.value, type):
@@ -310,6 +311,8 @@ class Frame:
         found = base.attribute(name)
         if issubclass(cls, ConnectionProxy):
             return Method(base, name)
+        if found is None and name == "channel_layer" and (layer := layer_of(cls)) is not None:
+            return Made(layer)
         if found is None:
             return self._assigned(cls, name) if base.after is None else None
         return self._member(base, cls, name, found)
@@ -362,6 +365,8 @@ class Frame:
                 return (
                     Pending() if is_async and _is_coroutine(callee.of.model, callee.name) else None
                 )
+            if is_a(callee.of, Made) and is_coroutine_method(callee.of.attribute(callee.name)):
+                return Pending()
             return None
         if is_a(callee, Client):
             return callee
@@ -380,6 +385,8 @@ class Frame:
                 return Elsewhere()
             if name == "async_to_sync" and value.__module__.startswith("asgiref"):
                 return Looping() if node.args else None
+            if layer := layer_made_by(value, node):
+                return Made(layer)
             instead = made_client(value)
             return Client(instead) if instead else self._returned(Called(value), node, fuel)
         if is_a(value, MethodType) and is_a(value.__func__, FunctionType):
@@ -518,7 +525,11 @@ def _is_passed(value: object) -> bool:
 
 
 def _is_coroutine(cls: type, name: str) -> bool:
-    found = class_attribute(cls, name)
+    return is_coroutine_method(class_attribute(cls, name))
+
+
+def is_coroutine_method(found: object) -> bool:
+    """Whether what a class has under a name makes a coroutine when it is called."""
     return is_a(found, FunctionType) and inspect.iscoroutinefunction(found)
 
 

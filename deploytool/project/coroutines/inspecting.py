@@ -127,6 +127,15 @@ class _Inspection:
                 key = (use.kind, use.path, use.line, use.code)
                 counts[key] += 1
                 found.setdefault(key, self._on_loop(use, root))
+        for root in self._roots.threaded:
+            for use in self._read(root):
+                # Called by a coroutine as well, it has been found there.
+                key = (use.kind, use.path, use.line, use.code)
+                if use.kind == "unawaited" and key not in found:
+                    counts[key] += 1
+                    name = use.instead.removeprefix("await ").removesuffix("(...)")
+                    adapted = replace(use, instead=f"async_to_sync({name})(...)")
+                    found[key] = self._on_loop(adapted, root)
         return tuple(_counted(use, counts[key] - 1) for key, use in found.items())
 
     def _read(self, root: Root) -> tuple[Use, ...]:

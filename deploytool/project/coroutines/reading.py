@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import threading
 from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -294,6 +295,12 @@ class _Walk:
                     "put the whole transaction into a sync function and await "
                     "sync_to_async(...)() of it",
                 )
+            lock = self._frame.value(value)
+            if isinstance(node, ast.With) and _locks_threads(lock) and _awaits(node.body):
+                self._note(
+                    *("wait", value, "asyncio.Lock with async with"),
+                    what="a lock of threads, held while others run",
+                )
 
     # Calls
 
@@ -489,6 +496,21 @@ class _Walk:
             found = self._frame.value(each.value if isinstance(each, ast.Starred) else each)
             if is_a(found, Request) or is_a(found, User) or is_a(found, Session):
                 self._note("loads", node)
+
+
+def _locks_threads(value: object) -> bool:
+    """Whether entering ``value`` waits for whoever has it; a second time in the same thread,
+    such as an event loop's, for ever."""
+    kinds = (type(threading.Lock()), threading.Semaphore)
+    if is_a(value, Made):
+        return issubclass(value.cls, kinds)
+    return is_a(value, Live) and any(is_a(value.value, kind) for kind in kinds)
+
+
+def _awaits(body: list[ast.stmt]) -> bool:
+    """Whether another coroutine may run while these statements do."""
+    waiting = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
+    return any(isinstance(each, waiting) for each in own_nodes(body))
 
 
 def _name_of(value: object, node: ast.Call) -> str:

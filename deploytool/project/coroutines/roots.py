@@ -55,9 +55,10 @@ class Root:
 
 @dataclass(slots=True)
 class Roots:
-    """Collects them, each once."""
+    """Collects them, each once; ``threaded`` are sync methods of consumers, run in threads."""
 
     found: list[Root] = field(default_factory=list)
+    threaded: list[Root] = field(default_factory=list)
     _seen: set[object] = field(default_factory=set)
 
     def view(self, callback: object, name: str | None) -> Callback:
@@ -153,7 +154,7 @@ class Roots:
             self.consumer(loaded(name), name)
 
     def consumer(self, found: object, name: str) -> None:
-        """The coroutines of a consumer: of a Channels class its async methods."""
+        """What runs of a consumer: of a Channels class its methods."""
         if is_a(found, FunctionType):
             self._function(found, "consumer")
         elif is_a(found, type):
@@ -161,8 +162,15 @@ class Roots:
                 for value in base.__dict__.values():
                     function = innermost(value) if is_a(value, FunctionType) else None
                     own = function is not None and is_own(function.__code__.co_filename)
-                    if function is not None and own and is_coroutine_function(function):
+                    if function is None or not own:
+                        continue
+                    if is_coroutine_function(function):
                         self._add(name, "consumer", function, found, ())
+                    elif self._once((function, found)):
+                        scope = scope_of(function, found)
+                        if scope.node is not None:
+                            frame = Frame(scope, scope.node, {})
+                            self.threaded.append(Root(name, "consumer", frame))
 
     def stream(self, name: str, frame: Frame) -> None:
         """The body of an async stream."""

@@ -45,7 +45,8 @@ class LeftTask:
 def left_tasks(project: Project) -> tuple[LeftTask, ...]:
     """The tasks that async views, middleware and consumers leave behind, by their source."""
     roots = Roots()
-    for _, callback in walk_routes(project.base_dir):
+    callbacks = {id(callback): callback for _, callback in walk_routes(project.base_dir)}
+    for callback in callbacks.values():
         with suppress(Exception):  # an object that answers questions with errors
             roots.view(callback, None)
     for entry in project.middleware:

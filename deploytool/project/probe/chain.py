@@ -194,6 +194,7 @@ class Walk:
                     function_route(target, Place(way.prefix + path, None, way.around))
                 )
             elif kind == "mount":
+                self.called_as_asgi(target)
                 answered |= self.visit(target, inner.only(way.types - {"lifespan"}).to(path))
         if "http" in way.types:
             self.found.http_way(inner.wrappers)

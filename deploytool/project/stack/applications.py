@@ -137,7 +137,7 @@ def parsed(path: str) -> ast.Module | None:
     """The syntax tree of a file, None where it is no valid Python."""
     try:
         return ast.parse(Path(path).read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

@@ -169,6 +169,7 @@ def _commands(
     exported: dict[str, str | None] = dict(context.set_for_it)
     directory = context.directory
     env = dict(context.env)
+    traps = any(command.texts[:1] == ("trap",) for command in commands)
     for position, command in enumerate(commands):
         first = command.texts[0] if command.words else ""
         for name, value in (*command.assignments, *_exported(command)):
@@ -184,7 +185,7 @@ def _commands(
             directory = _joined(directory, command.words[1].text)
             continue
         last = position == len(commands) - 1
-        child = _child(command, context, shell, last=last, inline=inline)
+        child = _child(command, context, shell, last=last, inline=inline, traps=traps)
         own = {name: value.text if value.known else None for name, value in command.assignments}
         inner = replace(
             context,
@@ -220,7 +221,13 @@ def _exported(command: Simple) -> Iterator[tuple[str, Word]]:
 
 
 def _child(
-    command: Simple, context: Context, shell: str, *, last: bool, inline: bool
+    command: Simple,
+    context: Context,
+    shell: str,
+    *,
+    last: bool,
+    inline: bool,
+    traps: bool,
 ) -> bool | None:
     """Whether the shell waits for ``command`` as its child.
 
@@ -230,6 +237,8 @@ def _child(
     # A path before exec or a variable's value does not matter.
     if command.texts[0] == "exec" and not command.piped and not command.background:
         return context.child
+    if traps:
+        return None  # what the trap does may hand the signal on
     if not (inline and last) or command.piped or command.background or command.redirected:
         return True
     if command.depth or command.operator in {"&&", "||"}:

@@ -92,7 +92,7 @@ class Completing:
         )
 
     def _conf_file(self, named: Option | None, launch: Launch, start: Start) -> DeployFile | None:
-        where = _started_in(launch, start)
+        where = started_in(launch, start)
         if named is None:
             candidates = [os.path.join(where, DEFAULT_CONF)] if where else []
         elif named.value is None:
@@ -123,7 +123,7 @@ class Completing:
         return []
 
     def _uwsgi(self, launch: Launch, start: Start) -> Launch:
-        where = _started_in(launch, start)
+        where = started_in(launch, start)
         names = [option.value for option in launch.options if option.name == "ini" and option.value]
         names += [word for word in launch.words[1:] if word.endswith(".ini")]
         for name in names:
@@ -137,8 +137,8 @@ class Completing:
         return replace(launch, config_unknown=bool(names))
 
 
-def _started_in(launch: Launch, start: Start) -> str | None:
-    """The directory of the repository that a server is started in."""
+def started_in(launch: Launch, start: Start) -> str | None:
+    """The directory of the repository that a server is started in, None where not known."""
     directory = launch.directory
     if directory is None:
         return start.root

@@ -59,7 +59,7 @@ def read_gunicorn_conf(file: DeployFile, env: Mapping[str, str] | None = None) -
     """What the configuration file says, for a process with ``env`` in its environment."""
     try:
         tree = ast.parse(file.text)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         return GunicornConf(file.path, error=f"{type(error).__name__}: {error}", error_line=line)
     reader = _Reader(file, dict(env or {}))

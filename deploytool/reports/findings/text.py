@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.core.management.color import no_style
 
+from deploytool.checks.rule import PREFIX
 from deploytool.reports import hops
 from deploytool.reports.text import server_title
 from deploytool.wording import counted
@@ -42,6 +43,10 @@ def _lines(result: Result, verbosity: int, style: Style) -> Iterator[str]:
         yield from _entries(result.findings, style)
     if verbosity > 1:
         yield from _entries(result.silenced, style, "silenced: ")
+    if verbosity and (ours := next((entry for entry in result.present if entry.ours), None)):
+        short = ours.id.removeprefix(PREFIX)
+        yield f"What a check of deploytool means: manage.py deploycheck --explain {short}"
+        yield ""
     plan = result.case.plan
     # Under WSGI there is nothing to tell of most chains: a request stays in its thread.
     if verbosity and (plan.interface == "asgi" or verbosity > 1):
@@ -116,7 +121,10 @@ def judged_as(result: Result) -> str:
     for field in fields(deployment):
         fact = getattr(deployment, field.name)
         if fact.source != "default":
-            parts.append(f"{field.name.replace('_', ' ')} {_value(fact.value)} ({fact.source})")
+            # A setting or an option says so itself; what is inferred, a reader may doubt.
+            evidence = f": {fact.evidence}" if fact.source == "inferred" and fact.evidence else ""
+            name = field.name.replace("_", " ")
+            parts.append(f"{name} {_value(fact.value)} ({fact.source}{evidence})")
     return ", ".join(parts)
 
 
