@@ -50,20 +50,34 @@ def environment(**changes: str | None) -> dict[str, str]:
     return env
 
 
-def manage(
-    project: Path, *args: str, timeout: float = 60, cwd: Path | None = None, **env: str | None
+def run_python(
+    *words: str,
+    cwd: Path | None = None,
+    timeout: float = 60,
+    stdin: str = "",
+    **env: str | None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``manage.py ARGS`` of ``project`` and return what it printed and its exit status."""
+    """Run this Python with ``words``, and return what it printed and its exit status.
+
+    ``stdin`` is what it reads; ``env`` changes :func:`environment`.
+    """
     return subprocess.run(
-        [sys.executable, str(project / "manage.py"), *args],
-        cwd=cwd or project,
+        [sys.executable, *words],
+        cwd=cwd,
         env=environment(**env),
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
     )
+
+
+def manage(
+    project: Path, *args: str, timeout: float = 60, cwd: Path | None = None, **env: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py ARGS`` of ``project`` and return what it printed and its exit status."""
+    return run_python(str(project / "manage.py"), *args, cwd=cwd or project, timeout=timeout, **env)
 
 
 def facts(project: Path, imports: str, expression: str, **env: str | None) -> Any:
@@ -85,16 +99,7 @@ def facts(project: Path, imports: str, expression: str, **env: str | None) -> An
         "[plain(i) for i in x] if isinstance(x, (tuple, list)) else x\n"
         "sys.__stdout__.write('\\n@@' + json.dumps(plain(answer)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=project,
-        env=environment(**env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-c", script, cwd=project, **env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.rsplit("\n@@", 1)[1])
 

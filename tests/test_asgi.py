@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import copy_project, environment, manage, serving
+from tests.support import copy_project, manage, run_python, serving
 
 SCRIPT = "from leased.asgi import application; print(application.options.threads)"
 PLANNED, ASKED = "DEPLOYTOOL_ASGI_THREADS", "DEPLOYTOOL_ASGI_THREADS_ASKED"
 
 
 def imported(project, **env):
-    return subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=project,
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_python("-c", SCRIPT, cwd=project, **env)
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,11 @@ import time
 from types import SimpleNamespace
 
 from deploytool.launch import shell_line
-from tests.support import environment
+from tests.support import environment, run_python
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        env=environment(LEFT_BEHIND="1", PYTHONUNBUFFERED=None),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return run_python("-c", script, timeout=30, LEFT_BEHIND="1", PYTHONUNBUFFERED=None)
 
 
 def test_the_line_survives_a_shell():

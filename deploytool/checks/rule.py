@@ -8,7 +8,7 @@ import pkgutil
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from django.core import checks
 
@@ -115,7 +115,7 @@ def rule(number: int, letters: str, supersedes: tuple[str, ...] = ()) -> Callabl
     """
 
     def register(judge: Judge) -> Judge:
-        made = Rule(number, tuple(letters), judge, supersedes)  # type: ignore[arg-type]
+        made = Rule(number, cast("tuple[Letter, ...]", tuple(letters)), judge, supersedes)
         taken = _RULES.setdefault(number, made)
         if taken.judge.__qualname__ != judge.__qualname__ or not 0 < number < 1000:
             raise ValueError(f"{number} is the number of {taken.name}")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import copy_project, environment, manage
+from tests.support import copy_project, manage, run_python
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -29,15 +27,7 @@ def generate(project: Path, *args: str, **env: str | None) -> str:
 
 def run(project: Path, script: str) -> str:
     """What ``script`` prints in a fresh interpreter, as a server's would be."""
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-c", script, cwd=project)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

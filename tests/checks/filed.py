@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.support import environment
+from tests.support import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,15 +76,14 @@ def judged(project: Path, sets: list[list[Any]], first: int = 700, last: int = 7
 
     The project is inspected once; the files of a set are removed before the next one.
     """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _SCRIPT],
+    done = run_python(
+        "-W",
+        "ignore",
+        "-c",
+        _SCRIPT,
         cwd=project,
-        env=environment(),
-        input=json.dumps([first, last, sets]),
-        capture_output=True,
-        text=True,
         timeout=120,
-        check=False,
+        stdin=json.dumps([first, last, sets]),
     )
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.rsplit("\n@@", 1)[1])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import environment
+from tests.support import run_python
 
 SCRIPT = '''
 import asyncio
@@ -374,15 +372,7 @@ print("@@" + json.dumps(answer))
 
 @pytest.fixture(scope="module")
 def answer():
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    done = run_python("-c", SCRIPT, timeout=90)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.rpartition("@@")[2])
 

@@ -15,7 +15,7 @@ import pytest
 
 from docs import shown
 from tests.checks.project import deploycheck, make_project
-from tests.support import environment, manage
+from tests.support import environment, manage, run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -228,14 +228,7 @@ def test_nothing_is_left_of_a_report_that_could_not_be_written(sound, tmp_path):
         "sys.path.insert(0, '')\n"
         "runpy.run_path('manage.py', run_name='__main__')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=sound,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("-c", script, cwd=sound)
     assert done.returncode == 2, done.stderr
     assert "cannot be written: File too large" in done.stderr
     assert report.read_text() == "of yesterday"
@@ -499,14 +492,7 @@ def test_check_without_deploy_loads_nothing_of_ours(sound):
         "sys.argv = ['manage.py', 'check']\n"
         "runpy.run_path('manage.py', run_name='__main__')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=sound,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("-c", script, cwd=sound)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "['deploytool', 'deploytool.apps']"
 

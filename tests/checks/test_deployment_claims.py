@@ -20,7 +20,7 @@ import pytest
 
 from tests.checks.project import make_project
 from tests.checks.test_deployment_proxy import STREAM
-from tests.support import environment, free_port
+from tests.support import environment, free_port, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,16 +31,7 @@ TIMEOUT = 60
 
 def run(project: Path, *words: str, **env: str | None) -> subprocess.CompletedProcess[str]:
     """A server that is expected to end by itself, as ``python -m``."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", *words],
-        cwd=project,
-        env=environment(**env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    return run_python("-W", "ignore", "-m", *words, cwd=project, timeout=TIMEOUT, **env)
 
 
 @contextlib.contextmanager
@@ -215,15 +206,7 @@ sys.stdout.write(json.dumps(answers))
 
 def test_what_django_answers_to_what_a_proxy_or_a_probe_sends(tmp_path):
     project = make_project(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-c", DJANGO],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    done = run_python("-c", DJANGO, cwd=project, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
     again = [301, "https://example.org/"]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.checks.project import make_project
 from tests.checks.test_entrypoints import ASGI, CONSUMERS, LIFESPAN, MODELS, WSGI
-from tests.support import environment, free_port, manage
+from tests.support import environment, free_port, manage, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,15 +53,7 @@ OPEN = "SECURE_SSL_REDIRECT = False\nALLOWED_HOSTS = ['*']\n"
 def run(project: Path, *words: str, **env: str | None) -> subprocess.CompletedProcess[str]:
     """Run Python with ``words`` in the project's directory, with its settings."""
     env.setdefault("DJANGO_SETTINGS_MODULE", "site1.settings")
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=project,
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_python(*words, cwd=project, **env)
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from tests.checks.project import make_project
 from tests.checks.test_hosts import LOGINS
-from tests.support import environment
+from tests.support import run_python
 
 SCRIPT = """
 import json, os
@@ -64,15 +62,7 @@ def answer(tmp_path_factory):
     """
     files = {**LOGINS, "app/templates/registration/login.html": "log in"}
     project = make_project(tmp_path_factory.mktemp("redirects"), files, settings=settings)
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-c", SCRIPT, cwd=project)
     assert "@@" in done.stdout, done.stderr
     return json.loads(done.stdout.rpartition("@@")[2])
 

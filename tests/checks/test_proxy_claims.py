@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.checks.project import make_project
-from tests.support import environment, free_port
+from tests.support import environment, free_port, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,15 +255,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         {"app/views.py": FORM_VIEW, "site1/urls.py": FORM_URLS},
         settings='SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"\n',
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-W", "ignore", "-c", SCRIPT, cwd=project)
     assert done.returncode == 0, done.stderr
     answers: dict[str, Any] = json.loads(done.stdout.rsplit("\n@@", 1)[1])
     return answers

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.checks.project import make_project
-from tests.support import copy_project, environment, manage
+from tests.support import copy_project, manage, run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,15 +232,7 @@ def test_settings_without_a_module(tmp_path):
         "execute_from_command_line(['manage.py', 'deploycheck', *sys.argv[1:]])\n"
     )
     for kind in ("json", "sarif", "github", "text"):
-        done = subprocess.run(
-            [sys.executable, "-c", script, "--format", kind],
-            cwd=tmp_path,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_python("-c", script, "--format", kind, cwd=tmp_path)
         assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stderr
         assert "deploytool.W001" not in done.stdout

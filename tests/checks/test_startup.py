@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import django
 
 from tests.checks.project import SETTINGS, make_project
 from tests.checks.test_entrypoints import found, line, only
-from tests.support import ROOT, environment
+from tests.support import ROOT, run_python
 
 SPLIT = {
     "site1/settings/__init__.py": "",
@@ -318,14 +316,15 @@ def test_no_server(tmp_path):
     for pattern in ("django", "django-*", "Django-*", "asgiref*", "sqlparse*"):
         for each in installed.glob(pattern):
             (alone / each.name).symlink_to(each)
-    done = subprocess.run(
-        [sys.executable, "-S", "manage.py", "deploycheck", "--tag", "deploytool"],
+    done = run_python(
+        "-S",
+        "manage.py",
+        "deploycheck",
+        "--tag",
+        "deploytool",
         cwd=project,
-        env=environment(PYTHONPATH=f"{alone}:{ROOT}", NO_COLOR="1"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        PYTHONPATH=f"{alone}:{ROOT}",
+        NO_COLOR="1",
     )
     assert done.returncode == 1, done.stderr
     assert "ERROR deploytool.E024\n    No server for WSGI is installed.\n" in done.stdout

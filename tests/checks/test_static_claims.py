@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.checks.project import make_project
 from tests.checks.test_static import ASSET, MODEL, SERVED
-from tests.support import environment, manage
+from tests.support import manage, run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,15 +184,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         middleware=SERVED,
         settings=SETTINGS,
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-W", "ignore", "-c", SCRIPT, cwd=project)
     assert done.returncode == 0, done.stderr
     answers: dict[str, Any] = json.loads(done.stdout.rsplit("\n@@", 1)[1])
     return answers

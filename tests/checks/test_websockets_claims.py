@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.support import environment
+from tests.support import run_python
 
 SCRIPT = """
 import asyncio
@@ -179,15 +177,7 @@ os._exit(0)
 
 @pytest.fixture(scope="module")
 def answer():
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-c", SCRIPT)
     assert "@@" in done.stdout, done.stderr
     return json.loads(done.stdout.rpartition("@@")[2])
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.support import environment
+from tests.support import run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,15 +76,15 @@ def placed_each(
     project: Path, first: int, last: int, variants: list[dict[str, Any]], **env: str | None
 ) -> list[list[tuple[str, str, str, str]]]:
     """The same, each finding with its place, ``path:line``."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _SCRIPT],
+    done = run_python(
+        "-W",
+        "ignore",
+        "-c",
+        _SCRIPT,
         cwd=project,
-        env=environment(**env),
-        input=json.dumps([first, last, variants]),
-        capture_output=True,
-        text=True,
         timeout=120,
-        check=False,
+        stdin=json.dumps([first, last, variants]),
+        **env,
     )
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.rsplit("\n@@", 1)[1])

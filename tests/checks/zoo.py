@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.checks.project import MIDDLEWARE, deploycheck, make_project
-from tests.support import ROOT, environment
+from tests.support import ROOT, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,15 +99,8 @@ def line_of(text: str) -> int:
 
 def driven(interface: str, cases: list[dict[str, Any]]) -> list[Any]:
     """What Django's own handler answers: each case as ``tests.checks.driving`` takes it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.checks.driving", interface],
-        input=json.dumps(cases),
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = run_python(
+        "-m", "tests.checks.driving", interface, cwd=ROOT, timeout=120, stdin=json.dumps(cases)
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from tests.support import ROOT, environment, manage
+from tests.support import ROOT, manage, run_python
 
 VARIABLES = (
     "ALLOWED_HOSTS",
@@ -37,14 +36,16 @@ def only(**env: str) -> dict[str, str | None]:
 
 
 def load(*names: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, *names],
+    return run_python(
+        "-W",
+        "error",
+        "-c",
+        SCRIPT,
+        *names,
         cwd=ROOT,
-        env=environment(DJANGO_SETTINGS_MODULE="myproject.settings", **only(**env)),
-        capture_output=True,
-        text=True,
         timeout=30,
-        check=False,
+        DJANGO_SETTINGS_MODULE="myproject.settings",
+        **only(**env),
     )
 
 

@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import types
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync
@@ -73,6 +74,7 @@ def reads_source(function: types.FunctionType) -> bool:
 class Calls(Expressions):
     """Evaluates calls."""
 
+    @abstractmethod
     def run(
         self,
         node: FunctionNode,
@@ -80,7 +82,6 @@ class Calls(Expressions):
         frame: Frame,
     ) -> list[tuple[Value, State]]:
         """What the body of a function returns, on each way through it."""
-        raise NotImplementedError
 
     def call(self, function: Value, args: Sequence[Value], keywords: Pairs, place: Place) -> Value:
         """What a call gives; Raised where it raises."""

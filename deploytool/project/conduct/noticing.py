@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from abc import ABC, abstractmethod
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ _ABOUT = (
 )
 
 
-class Reader:
+class Reader(ABC):
     """One reading of a middleware; the classes that follow do it, each a part.
 
     ``handler`` is the object that stands for the rest of the chain, asynchronous where
@@ -63,6 +64,7 @@ class Reader:
         self.around: list[tuple[Condition, ...]] = []
         self._fuel = FUEL
 
+    @abstractmethod
     def call(
         self,
         function: Value,
@@ -71,12 +73,12 @@ class Reader:
         place: Place,
     ) -> Value:
         """What a call gives; Raised where it raises."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, node: ast.expr | None, state: State, frame: Frame) -> Value:
         """What ``node`` stands for; Raised where it raises for certain."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_async(
         self,
         function: Value,
@@ -85,21 +87,20 @@ class Reader:
         place: Place,
     ) -> Value:
         """What a call of ``sync_to_async(function)`` gives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_attribute(self, owner: Value, name: str, value: Value, place: Place) -> None:
         """Do what ``owner.name = value`` does."""
-        raise NotImplementedError
 
     def is_subject(self, obj: object) -> bool:
         """Whether ``obj`` is the middleware itself, or what a tool has wrapped of it."""
         return any(obj is each for each in self.subjects)
 
+    @abstractmethod
     def heeds_header(
         self, owner: Response | Headers, name: Value, place: Place, *, sets: bool = False
     ) -> None:
         """Note that the code looks at, sets or deletes a header of a response."""
-        raise NotImplementedError
 
     # What is noticed
 
