@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 # What cannot be another than it was when Django was set up: the registry of apps and the
 # connections have been made of it. DEPLOYTOOL is validated where it is read (test_conf.py).
-# SETTINGS_MODULE is no setting of the project's: Django writes it.
-_FIXED = {"INSTALLED_APPS", "DATABASES", "DEPLOYTOOL", "SETTINGS_MODULE"}
+# SETTINGS_MODULE is no setting of the project's: Django writes it. A LANGUAGE_CODE that waits
+# for its own translation sends Django into a recursion without an end.
+_FIXED = {"INSTALLED_APPS", "DATABASES", "DEPLOYTOOL", "SETTINGS_MODULE", "LANGUAGE_CODE"}
 
 
 def _strings() -> set[str]:
